@@ -1,0 +1,77 @@
+/**
+ * Both halves of the control channel against the Python package, unmodified: its client on our
+ * environments, our client on its environments, and both command lines.
+ *
+ *   npm run interop -- [--hud VERSION] [--only TEXT] [--slow]
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runCommandLines } from './cases/command-lines.ts';
+import { runPythonClient } from './cases/python-client.ts';
+import { typescriptClientCases } from './cases/typescript-client.ts';
+import { typescriptRolloutCases } from './cases/typescript-rollouts.ts';
+import { serve, type Served } from './children.ts';
+import { buildOurCli, ourCli } from './our-cli.ts';
+import { preparePython, type Python } from './python.ts';
+import { Report } from './report.ts';
+
+const here = import.meta.dirname;
+const root = join(here, '..');
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: {
+    hud: { type: 'string' }, // an exact release of the Python package instead of the newest
+    only: { type: 'string' }, // cases whose name contains this
+    slow: { type: 'boolean', default: false }, // also the case that idles for 130 s
+  } });
+  await buildOurCli();
+  const folder = join(root, '.tools', values.hud === undefined ? 'interop-venv' : `interop-venv-${values.hud}`);
+  await using python = await preparePython({ folder, release: values.hud });
+  await printVersions(python);
+  const report = new Report({ only: values.only });
+
+  report.heading('Python client, TypeScript environment');
+  await runPythonClient({ python, report, only: values.only, slow: values.slow });
+
+  report.heading('TypeScript client, Python environment');
+  await using interop = await serveTheirs(python, 'interop');
+  await using verifier = await serveTheirs(python, 'interop-verifier');
+  await report.run(typescriptClientCases({ url: interop.url, readsLongFrames: readsLongFrames(python.hudVersion) }));
+  await report.run(typescriptRolloutCases({ python, urls: { 'interop': interop.url, 'interop-verifier': verifier.url } }));
+
+  report.heading('Command lines, each on the other package\'s environment');
+  const { command, args } = ourCli('serve', `${join(here, 'envs/env.ts')}:env`, '--port', '0');
+  await using ours = await serve(command, args);
+  const scratch = await mkdtemp(join(tmpdir(), 'hud-interop-cwd-'));
+  try {
+    await runCommandLines({ python, report, urls: { Python: interop.url, TypeScript: ours.url }, folder: scratch });
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  console.log(`\n${report.summary()}`);
+  return report.failed === 0 ? 0 : 1;
+}
+
+async function serveTheirs(python: Python, env: string): Promise<Served> {
+  return await serve(python.command, ['-m', 'hud.environment.server', join(here, 'envs/env.py'), '--env', env], { env: python.env });
+}
+
+/** The limit rose from 65,536 bytes to 16 MiB with release 0.6.16. */
+function readsLongFrames(release: string): boolean {
+  return Number(release.split('.')[2]) >= 16;
+}
+
+async function printVersions(python: Python): Promise<void> {
+  const ours = JSON.parse(await readFile(join(root, 'packages/hud/package.json'), 'utf8')) as { version: string };
+  const theirs = `python ${python.pythonVersion}, hud (Python) ${python.hudVersion}`;
+  console.log(`${theirs}, node ${process.versions.node}, hud (TypeScript) ${ours.version}`);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

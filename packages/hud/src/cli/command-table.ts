@@ -1,0 +1,37 @@
+/** Every command: its name, one line about it, and where its code is, which is loaded only when it is asked for. */
+import type { Command } from './command.ts';
+
+export interface Entry {
+  summary: string;
+  /** Absent for a group. */
+  load?: () => Promise<Command>;
+  /** Commands of a group, by name. */
+  commands?: Readonly<Record<string, Entry>>;
+}
+
+export const COMMANDS: Readonly<Record<string, Entry>> = {
+  init: { summary: 'Write a new environment to start from', load: async () => (await import('./commands/init.ts')).init },
+  serve: { summary: 'Serve an environment on a port', load: async () => (await import('./commands/serve.ts')).serve },
+  eval: { summary: 'Run an agent on tasks and grade it', load: async () => (await import('./commands/eval.ts')).evaluate },
+  task: {
+    summary: 'List, start and grade single tasks by hand',
+    commands: {
+      list: { summary: 'List the tasks of a source', load: async () => (await import('./commands/task-list.ts')).taskList },
+      start: { summary: 'Start a task and print its prompt', load: async () => (await import('./commands/task-start.ts')).taskStart },
+      grade: { summary: 'Grade an answer and print the score', load: async () => (await import('./commands/task-grade.ts')).taskGrade },
+    },
+  },
+  client: {
+    summary: 'Talk to an environment that is being served',
+    commands: {
+      info: { summary: 'Show its capabilities and templates', load: async () => (await import('./commands/client-info.ts')).clientInfo },
+      run: { summary: 'Start a task, submit an answer, print the grade', load: async () => (await import('./commands/client-run.ts')).clientRun },
+    },
+  },
+  jobs: { summary: 'List recorded jobs, or the runs of one', load: async () => (await import('./commands/jobs.ts')).jobs },
+  trace: { summary: 'Show what happened in one run', load: async () => (await import('./commands/trace.ts')).trace },
+  set: { summary: 'Save settings such as API keys for this user', load: async () => (await import('./commands/set.ts')).set },
+  doctor: { summary: 'Check this machine and say what to mend', load: async () => (await import('./commands/doctor.ts')).doctor },
+  version: { summary: 'Print the version', load: async () => (await import('./commands/version.ts')).version },
+  completion: { summary: 'Print a completion script for a shell', load: async () => (await import('./commands/completion.ts')).completion },
+};

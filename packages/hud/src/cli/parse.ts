@@ -1,0 +1,136 @@
+/** From the words of a command line to one command and its input, or to the help that was asked for. */
+import { Command as Parser, CommanderError, Option as ParserOption } from 'commander';
+import type { Command } from './command.ts';
+import { COMMANDS, type Entry } from './command-table.ts';
+import { nearest } from './nearest.ts';
+import { UsageError } from './usage-error.ts';
+
+export interface Globals {
+  json: boolean;
+  noColor: boolean;
+}
+
+export type Parsed =
+  | { kind: 'help'; text: string }
+  | { kind: 'command'; command: Command; input: { args: readonly string[]; options: Record<string, unknown> } };
+
+const GLOBAL_FLAGS = ['--json', '--no-color'];
+
+/** Flags that every command has; read first, because errors are printed their way too. */
+export function readGlobals(argv: readonly string[]): Globals {
+  const end = argv.indexOf('--');
+  const flags = end < 0 ? argv : argv.slice(0, end);
+  return { json: flags.includes('--json'), noColor: flags.includes('--no-color') };
+}
+
+/** @throws UsageError naming what is wrong and the nearest thing that is right */
+export async function parse(argv: readonly string[]): Promise<Parsed> {
+  const words = moveGlobalsBack(argv);
+  const [first, ...rest] = words;
+  if (first === '-V' || first === '--version') return await parseCommand(['version'], entryOf('version'), rest);
+  if (first === undefined || first === '--json' || first === '--no-color' || isHelp(first)) return { kind: 'help', text: groupHelp([], COMMANDS) };
+  if (first === 'help') return await parse([...rest.filter((word) => !word.startsWith('-')), '--help']);
+  return await descend([], COMMANDS, words);
+}
+
+async function descend(path: readonly string[], entries: Readonly<Record<string, Entry>>, words: readonly string[]): Promise<Parsed> {
+  const [name, ...rest] = words;
+  if (name === undefined || isHelp(name)) return { kind: 'help', text: groupHelp(path, entries) };
+  if (GLOBAL_FLAGS.includes(name)) return await descend(path, entries, rest);
+  const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
+  if (entry === undefined) throw unknownCommand(path, entries, name);
+  const inner = [...path, name];
+  return entry.commands === undefined ? await parseCommand(inner, entry, rest) : await descend(inner, entry.commands, rest);
+}
+
+async function parseCommand(path: readonly string[], entry: Entry, words: readonly string[]): Promise<Parsed> {
+  const command = await entry.load?.();
+  if (command === undefined) throw new Error(`The command ${path.join(' ')} has no code.`);
+  let help = '';
+  const parser = commandParser(path, entry, command, (text) => (help += text));
+  try {
+    parser.parse([...words], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return { kind: 'help', text: help };
+    throw asUsageError(path, error);
+  }
+  const given = parser.opts();
+  const options = Object.fromEntries(Object.entries(command.options)
+    .map(([key, option]) => [key, given[new ParserOption(option.flags).attributeName()] as unknown])
+    .filter(([, value]) => value !== undefined));
+  return { kind: 'command', command, input: { args: parser.args, options } };
+}
+
+function commandParser(path: readonly string[], entry: Entry, command: Command, writeOut: (text: string) => void): Parser {
+  const parser = basicParser(['hud', ...path].join(' '), entry.summary, writeOut);
+  for (const [spelled, help] of Object.entries(command.arguments ?? {})) parser.argument(spelled, help);
+  for (const option of Object.values(command.options)) {
+    const added = new ParserOption(option.flags, option.help);
+    if (option.parse !== undefined) added.argParser(option.parse);
+    parser.addOption(added);
+  }
+  parser.option('--json', 'print one JSON document and nothing else').option('--no-color', 'no colours');
+  if (command.notes !== undefined) parser.addHelpText('after', `\n${command.notes}`);
+  return parser;
+}
+
+function groupHelp(path: readonly string[], entries: Readonly<Record<string, Entry>>): string {
+  const summary = path.length === 0 ? 'Declare environments for AI agents, run any agent on them, keep every trace.' : entryOf(...path).summary;
+  const parser = basicParser(['hud', ...path].join(' '), summary, () => {});
+  parser.usage(path.length === 0 ? '[-V] <command> [options]' : '<command> [options]');
+  if (path.length === 0) parser.option('-V, --version', 'print the version');
+  for (const [name, entry] of Object.entries(entries)) parser.command(name).description(entry.summary);
+  parser.helpCommand(false);
+  const about = 'Every command takes --json (one JSON document on stdout), --no-color and --help.';
+  return `${parser.helpInformation()}\n${path.length === 0 ? `${QUICK_START}\n\n` : ''}${about}\n`;
+}
+
+const QUICK_START = `Start here:
+  hud init my-env && cd my-env
+  hud eval tasks.ts oracle          the reference solution; needs no key
+  hud set ANTHROPIC_API_KEY=…
+  hud eval tasks.ts claude --all`;
+
+function basicParser(name: string, summary: string, writeOut: (text: string) => void): Parser {
+  return new Parser(name)
+    .description(summary)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: false, subcommandTerm: (command) => command.name() })
+    .configureOutput({ writeOut, writeErr: () => {} }); // main.ts prints the errors
+}
+
+function entryOf(...path: string[]): Entry {
+  let entry: Entry = { summary: '', commands: COMMANDS };
+  for (const name of path) entry = entry.commands?.[name] ?? entry;
+  return entry;
+}
+
+/** `hud --json jobs` means `hud jobs --json`. */
+function moveGlobalsBack(argv: readonly string[]): string[] {
+  const at = argv.findIndex((word) => !GLOBAL_FLAGS.includes(word));
+  if (at <= 0) return [...argv];
+  const [head = '', ...tail] = argv.slice(at);
+  return [head, ...argv.slice(0, at), ...tail];
+}
+
+function isHelp(word: string): boolean {
+  return word === '-h' || word === '--help';
+}
+
+function unknownCommand(path: readonly string[], entries: Readonly<Record<string, Entry>>, name: string): UsageError {
+  const prefix = ['hud', ...path].join(' ');
+  if (name.startsWith('-')) return new UsageError(`${prefix} has no flag '${name}'.`, { hint: `A command comes first: ${prefix} <command> [options].` });
+  const near = nearest(name, Object.keys(entries));
+  const hint = near === undefined ? `Commands: ${Object.keys(entries).join(', ')}.` : `Did you mean \`${prefix} ${near}\`?`;
+  return new UsageError(`There is no command '${prefix} ${name}'.`, { hint });
+}
+
+/** Commander's sentence, as ours: its suggestion is a hint. */
+function asUsageError(path: readonly string[], error: CommanderError): UsageError {
+  const [first = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+  const message = `${first.charAt(0).toUpperCase()}${first.slice(1)}`.replace(/[.]?$/, '.');
+  const near = /Did you mean (?:one of )?(.*)\?/.exec(suggestion ?? '')?.[1];
+  const hint = near === undefined ? `See \`hud ${path.join(' ')} --help\`.` : `Did you mean ${near}?`;
+  return new UsageError(message, { hint, cause: error });
+}

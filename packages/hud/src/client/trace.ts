@@ -1,0 +1,75 @@
+/** What a run did, in memory: its steps, how it stopped, and the answer. */
+import type { HudError } from '../protocol/errors.ts';
+import type { Step, StopReason, TraceStatus } from '../protocol/trace.ts';
+
+/** Who wants each step as it is recorded. Must not throw; called before `record` returns. */
+export type StepSink = (step: Step) => void;
+
+export class Trace {
+  /** 32 hex digits. */
+  readonly traceId: string;
+  readonly steps: Step[] = [];
+  status: TraceStatus | undefined;
+  stopReason: StopReason | undefined;
+  /** The graded answer. */
+  content: string | undefined;
+  /** What ended the agent, when something did. */
+  fault: HudError | undefined;
+  extra: Record<string, unknown> = {};
+  readonly #sink: StepSink | undefined;
+  readonly #now: () => number;
+  #isSealed = false;
+
+  constructor(traceId: string, options: { sink?: StepSink; now?: () => number } = {}) {
+    this.traceId = traceId;
+    this.#sink = options.sink;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** Nothing is recorded from now on: an agent that ignores its signal must not write into a run that ended. */
+  seal(): void {
+    this.#isSealed = true;
+  }
+
+  /** Appends a step, stamping its 1-based id and its end. Returns the step as recorded. */
+  record(step: Step): Step {
+    if (this.#isSealed) return step;
+    const endedAt = step.endedAt ?? new Date(this.#now()).toISOString();
+    const recorded: Step = { ...step, stepId: this.steps.length + 1, endedAt };
+    this.steps.push(recorded);
+    this.#sink?.(recorded);
+    return recorded;
+  }
+
+  get isError(): boolean {
+    return this.status === 'error';
+  }
+
+  /** Stopped for a reason other than being done. */
+  get isTruncated(): boolean {
+    return this.stopReason !== undefined && this.stopReason !== 'done';
+  }
+
+  /** The newest step's error. */
+  get error(): string | undefined {
+    return this.steps.findLast((step) => step.error !== undefined)?.error;
+  }
+
+  get length(): number {
+    return this.steps.length;
+  }
+
+  /** The newest value that `get` finds, looking from the last step back. */
+  final<T>(get: (step: Step) => T | undefined): T | undefined {
+    for (const step of this.steps.toReversed()) {
+      const value = get(step);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  }
+
+  /** Every value that `get` finds, in order. */
+  collect<T>(get: (step: Step) => T | undefined): T[] {
+    return this.steps.map(get).filter((value) => value !== undefined);
+  }
+}

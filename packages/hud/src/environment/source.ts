@@ -1,0 +1,189 @@
+/**
+ * A user's source file, loaded fresh: bundled by esbuild with packages left outside, cached by the
+ * content of everything that went in. Errors point at the user's own file and line.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, extname, isAbsolute, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { BuildFailure, Loader, Plugin } from 'esbuild';
+import { HudError, messageOf } from '../protocol/errors.ts';
+
+export const SOURCE_SUFFIXES = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'] as const;
+
+export function isSourceFile(path: string): boolean {
+  return (SOURCE_SUFFIXES as readonly string[]).includes(extname(path)) && !path.endsWith('.d.ts');
+}
+
+/**
+ * The module's exports.
+ * @throws HudError BAD_SOURCE with the place and the reason when it can't be read, compiled or run
+ */
+export async function loadSource(path: string): Promise<Record<string, unknown>> {
+  return await importBundle(await bundleSource(path), path);
+}
+
+/** Runs a bundle that {@link bundleSource} made. */
+export async function importBundle(bundle: string, path: string): Promise<Record<string, unknown>> {
+  process.setSourceMapsEnabled(true); // so that stacks name the user's lines
+  try {
+    return await import(pathToFileURL(bundle).href) as Record<string, unknown>;
+  } catch (cause) {
+    throw new HudError('BAD_SOURCE', `${path} failed while it was loaded: ${messageOf(cause)}${placeOf(cause, bundle)}`, { cause });
+  }
+}
+
+/**
+ * One self-contained module in the cache; the same content gives the same file.
+ * @returns its absolute path
+ */
+export async function bundleSource(path: string): Promise<string> {
+  const entry = resolve(path);
+  const found = await stat(entry).catch(() => undefined);
+  if (found === undefined) throw new HudError('BAD_SOURCE', `There is no file ${path}.`, { hint: 'Check the path; it is relative to the current directory.' });
+  const { build } = await import('esbuild');
+  try {
+    const result = await build({
+      entryPoints: [entry],
+      bundle: true,
+      write: false,
+      format: 'esm',
+      platform: 'node',
+      target: `node${process.versions.node}`,
+      sourcemap: 'inline',
+      sourcesContent: false,
+      absWorkingDir: dirname(entry),
+      outfile: join(dirname(entry), 'bundle.mjs'), // fixes the paths in the source map; nothing is written there
+      logLevel: 'silent',
+      banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
+      plugins: [packagesOutside(), ownFileNames()],
+    });
+    return await store(withAbsoluteSources(result.outputFiles[0]?.text ?? '', dirname(entry)));
+  } catch (cause) {
+    throw compileError(path, cause);
+  }
+}
+
+/** A bare import becomes the absolute URL of what it means for the importing file. */
+function packagesOutside(): Plugin {
+  return {
+    name: 'packages-outside',
+    setup(build) {
+      build.onResolve({ filter: /^[^./]/ }, async (args) => {
+        if (args.pluginData === SKIP || args.kind === 'entry-point' || args.path.startsWith('node:') || isAbsolute(args.path)) return undefined;
+        if (isBuiltin(args.path)) return { path: args.path, external: true };
+        const options = { kind: args.kind, resolveDir: args.resolveDir, importer: args.importer, pluginData: SKIP };
+        let found = await build.resolve(args.path, options);
+        // A project without an installed copy (a fresh scaffold, a lone file) gets this package's own, and what it brings.
+        if (found.errors.length > 0) found = await build.resolve(args.path, { ...options, resolveDir: PACKAGE_DIRECTORY });
+        if (found.errors.length > 0 || found.external) return { errors: found.errors, external: found.external, path: found.path };
+        const isPackage = /[\\/]node_modules[\\/]/.test(found.path) || !isWithinProject(args.resolveDir, found.path);
+        return isPackage ? { path: pathToFileURL(found.path).href, external: true } : { path: found.path };
+      });
+    },
+  };
+}
+
+/** Inside the bundle `import.meta` and friends still speak of the user's own file. */
+function ownFileNames(): Plugin {
+  return {
+    name: 'own-file-names',
+    setup(build) {
+      build.onLoad({ filter: /\.[mc]?[jt]sx?$/ }, async (args) => {
+        const source = await readFile(args.path, 'utf8');
+        if (!source.includes('import.meta') && !source.includes('__dirname') && !source.includes('__filename')) return undefined;
+        const url = pathToFileURL(args.path).href;
+        const { code } = await build.esbuild.transform(source, {
+          loader: (extname(args.path).includes('ts') ? 'ts' : 'js') satisfies Loader,
+          sourcefile: args.path,
+          sourcemap: 'inline',
+          target: `node${process.versions.node}`,
+          define: {
+            'import.meta.url': JSON.stringify(url),
+            'import.meta.dirname': JSON.stringify(dirname(args.path)),
+            'import.meta.filename': JSON.stringify(args.path),
+            'import.meta.main': 'false',
+            __dirname: JSON.stringify(dirname(args.path)),
+            __filename: JSON.stringify(args.path),
+          },
+        });
+        return { contents: code, loader: 'js', resolveDir: dirname(args.path) };
+      });
+    },
+  };
+}
+
+const SKIP = Symbol('resolve without this plugin');
+const PACKAGE_DIRECTORY = packageDirectory();
+const isBuiltin = (name: string): boolean => createRequire(import.meta.url).resolve.paths(name) === null;
+
+function packageDirectory(): string {
+  let directory = dirname(fileURLToPath(import.meta.url));
+  while (!directory.endsWith('src') && !directory.endsWith('dist') && dirname(directory) !== directory) directory = dirname(directory);
+  return dirname(directory);
+}
+
+/** Path aliases of a project lead to its own files; those are bundled, not left outside. */
+function isWithinProject(importerDirectory: string, path: string): boolean {
+  return path.startsWith(`${importerDirectory}/`) || isSourceBeside(importerDirectory, path);
+}
+
+function isSourceBeside(importerDirectory: string, path: string): boolean {
+  return !path.startsWith(PACKAGE_DIRECTORY) && path.startsWith(`${dirname(importerDirectory)}/`);
+}
+
+/** The map's paths are relative to a file that is not where it says; absolute ones are true everywhere. */
+function withAbsoluteSources(code: string, directory: string): string {
+  const marker = '//# sourceMappingURL=data:application/json;base64,';
+  const at = code.lastIndexOf(marker);
+  if (at < 0) return code;
+  const map = JSON.parse(Buffer.from(code.slice(at + marker.length).trim(), 'base64').toString()) as { sources: string[] };
+  map.sources = map.sources.map((source) => pathToFileURL(resolve(directory, source)).href);
+  return code.slice(0, at) + marker + Buffer.from(JSON.stringify(map)).toString('base64');
+}
+
+async function store(code: string): Promise<string> {
+  const name = `${createHash('sha256').update(code).digest('hex').slice(0, 32)}.mjs`;
+  for (const directory of [join(homedir(), '.hud', '.cache', 'bundles'), join(tmpdir(), `hud-bundles-${process.getuid?.() ?? 0}`)]) {
+    const path = join(directory, name);
+    try {
+      if (await stat(path).catch(() => undefined)) return path;
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      const temporary = `${path}.${process.pid}.${performance.now()}`;
+      await writeFile(temporary, code, { mode: 0o600 });
+      await rename(temporary, path);
+      return path;
+    } catch (cause) {
+      if (!isUnwritable(cause)) throw cause;
+    }
+  }
+  throw new HudError('BAD_SOURCE', 'The compiled source can be written neither to ~/.hud/.cache nor to the temporary directory.', {
+    hint: 'Make one of them writable, or free some disk space.',
+  });
+}
+
+function isUnwritable(cause: unknown): boolean {
+  return ['EACCES', 'EROFS', 'EPERM', 'ENOSPC', 'ENOTDIR', 'EDQUOT', 'ENOENT'].includes(String((cause as { code?: unknown }).code));
+}
+
+function compileError(path: string, cause: unknown): HudError {
+  if (cause instanceof HudError) return cause;
+  const errors = (cause as Partial<BuildFailure>).errors;
+  if (!Array.isArray(errors) || errors.length === 0) return new HudError('BAD_SOURCE', `${path} can't be compiled: ${messageOf(cause)}`, { cause });
+  const lines = errors.slice(0, 5).map(({ text, location }) => {
+    if (location === null) return text;
+    const file = resolve(dirname(resolve(path)), location.file);
+    return `${file}:${location.line}:${location.column + 1}: ${text}\n    ${location.lineText.trim()}`;
+  });
+  return new HudError('BAD_SOURCE', `${path} does not compile:\n  ${lines.join('\n  ')}`, { cause });
+}
+
+/** The first frame of the stack that is the user's. */
+function placeOf(cause: unknown, bundle: string): string {
+  const stack = cause instanceof Error ? cause.stack ?? '' : '';
+  const frame = stack.split('\n').find((line) => /\bat\b/.test(line) && !line.includes('node:') && !line.includes(bundle) && !line.includes('node_modules'));
+  const place = /(?:file:\/\/)?(\/[^()\s]+:\d+:\d+)/.exec(frame ?? '')?.[1];
+  return place === undefined ? '' : `\n  at ${place}`;
+}

@@ -1,0 +1,9 @@
+/**
+ * Schedules: tasks × group → rollouts → a job whose numbers add up.
+ * Places nothing itself (see `runtime/`) and drives no model (see `agents/`).
+ * Start with `taskset.ts`, then `rollout.ts`.
+ * @module
+ */
+export { PHASES, type JobSummary, type Phase, type RunEvent, type RunOptions } from './contract.ts';
+export { Job } from './job.ts';
+export { Taskset } from './taskset.ts';

@@ -1,0 +1,177 @@
+/** Task rows out of files: JSON, JSON lines, CSV, or a source file's exports. */
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
+import { isSourceFile, loadSource, sourceFiles } from '../environment/index.ts';
+import { HudError, isHudError, messageOf, toHudError } from '../protocol/errors.ts';
+import { isPlainObject, parseJson, stringifyJson, type JsonObject } from '../protocol/json.ts';
+import { Task, isTask } from '../protocol/task.ts';
+
+export interface LoadedTasks {
+  name: string;
+  tasks: Task[];
+}
+
+const sources = new WeakMap<Task, string>();
+
+/** The source file or directory that the task was loaded from: where its environment can be served from. */
+export function sourceOf(task: Task): string | undefined {
+  return sources.get(task);
+}
+
+/**
+ * @param path `.json`, `.jsonl`, `.csv`, a source file, or a directory of source files
+ * @throws HudError BAD_TASK naming file and row, BAD_SOURCE
+ */
+export async function loadTasks(path: string): Promise<LoadedTasks> {
+  const absolute = resolve(path);
+  const found = await stat(absolute).catch(() => undefined);
+  if (found === undefined) throw new HudError('BAD_SOURCE', `There is no file or directory ${path}.`, { hint: 'Check the path; it is relative to the current directory.' });
+  if (found.isDirectory() || isSourceFile(absolute)) return await loadModuleTasks(absolute);
+  const reader = READERS[extname(absolute)];
+  if (reader === undefined) {
+    throw new HudError('BAD_SOURCE', `Tasks can't be read from ${path}.`, { hint: 'Use a .ts, .js, .json, .jsonl or .csv file, or a directory of sources.' });
+  }
+  const rows = await reader(await readFile(absolute, 'utf8'), path);
+  const tasks = rows.map(({ row, place }) => taskOf(row, `${path}${place}`, dirname(absolute)));
+  for (const task of tasks) sources.set(task, dirname(absolute));
+  return { name: stem(absolute), tasks };
+}
+
+/** Tasks that a source file, or every source file of a directory, exports. */
+export async function loadModuleTasks(path: string): Promise<LoadedTasks> {
+  const absolute = resolve(path);
+  const isDirectory = (await stat(absolute)).isDirectory();
+  const files = isDirectory ? await sourceFiles(absolute) : [absolute];
+  const tasks = new Set<Task>(); // by identity: the same task is often exported twice
+  for (const file of files) {
+    for (const task of await exportedTasks(file, isDirectory)) {
+      tasks.add(task);
+      sources.set(task, file);
+    }
+  }
+  return { name: isDirectory ? basename(absolute) : stem(absolute), tasks: [...tasks] };
+}
+
+/** Files of a directory that don't load are passed over; a file that was asked for by name is not. */
+async function exportedTasks(file: string, isOneOfMany: boolean): Promise<Task[]> {
+  try {
+    const exports = await loadSource(file);
+    return Object.keys(exports).filter((name) => !name.startsWith('_')).toSorted().flatMap((name) => tasksIn(exports[name]));
+  } catch (error) {
+    if (isOneOfMany && isHudError(error)) return [];
+    throw error;
+  }
+}
+
+/** A task, the tasks of a list, or of anything with a name that can be walked (a taskset). */
+function tasksIn(value: unknown): Task[] {
+  if (isTask(value)) return [value];
+  if (typeof value !== 'object' || value === null || !(Symbol.iterator in value) || value instanceof Map || value instanceof Set) return [];
+  return [...(value as Iterable<unknown>)].filter(isTask);
+}
+
+interface Row {
+  row: unknown;
+  /** `:12` or `[3]`, to append to the file's name. */
+  place: string;
+}
+
+type Reader = (text: string, path: string) => Row[] | Promise<Row[]>;
+
+const READERS: Record<string, Reader> = { '.json': readJson, '.jsonl': readJsonLines, '.csv': readCsv };
+
+/** Lossless: `1.0` and `1` are different arguments with different default slugs. */
+function readJson(text: string, path: string): Row[] {
+  const value = parseIn(text.replace(/^\uFEFF/, ''), path);
+  const rows = Array.isArray(value) ? value : [value];
+  return rows.map((row, i) => ({ row, place: `[${i}]` }));
+}
+
+function readJsonLines(text: string, path: string): Row[] {
+  return text.replace(/^\uFEFF/, '').split('\n').flatMap((line, i) =>
+    (line.trim() === '' ? [] : [{ row: parseIn(line, `${path}:${i + 1}`), place: `:${i + 1}` }]));
+}
+
+/** Columns `slug,id,env,arg:<name>…`; a cell that starts like an object or list is read as JSON. */
+async function readCsv(text: string, path: string): Promise<Row[]> {
+  const { parse } = (await import('papaparse')).default;
+  const { data, errors } = parse<Record<string, string>>(text.replace(/^\uFEFF/, ''), { header: true, skipEmptyLines: 'greedy' });
+  const [problem] = errors;
+  if (problem !== undefined) throw new HudError('BAD_TASK', `${path}:${(problem.row ?? 0) + 2}: ${problem.message}.`);
+  return data.map((cells, i) => {
+    const args: JsonObject = {};
+    for (const [column, cell] of Object.entries(cells)) {
+      if (column.startsWith('arg:') && cell !== '') args[column.slice(4)] = csvCell(cell);
+    }
+    return { row: { id: cells.id, env: cells.env, args, ...(cells.slug ? { slug: cells.slug } : {}) }, place: `:${i + 2}` };
+  });
+}
+
+function csvCell(cell: string): unknown {
+  if (!/^\s*[[{]/.test(cell)) return cell;
+  try {
+    return parseJson(cell, { lossless: true });
+  } catch {
+    return cell; // a text that happens to start with a bracket
+  }
+}
+
+function parseIn(text: string, place: string): unknown {
+  try {
+    return parseJson(text, { lossless: true });
+  } catch (error) {
+    throw new HudError('BAD_TASK', `${place}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function taskOf(row: unknown, place: string, directory: string): Task {
+  if (!isPlainObject(row)) throw new HudError('BAD_TASK', `${place}: a task must be an object, got ${Array.isArray(row) ? 'a list' : String(row)}.`);
+  try {
+    return Task.parse(withComposePaths(row, (path) => (isAbsolute(path) ? path : join(directory, path))));
+  } catch (error) {
+    const cause = toHudError(error, 'BAD_TASK');
+    throw new HudError('BAD_TASK', `${place}: ${cause.message}`, { cause });
+  }
+}
+
+/**
+ * Writes `.json` (indented), `.jsonl` or `.csv` (lossy), making parent directories.
+ * @throws HudError BAD_ARGUMENT for another suffix
+ */
+export async function writeTasks(tasks: readonly Task[], path: string): Promise<void> {
+  const absolute = resolve(path);
+  const rows = tasks.map((task) => withComposePaths(task.toJSON(), (file) => relative(dirname(absolute), file)));
+  const text = await rowsAs(extname(absolute), rows, path);
+  await mkdir(dirname(absolute), { recursive: true });
+  await writeFile(absolute, text);
+}
+
+async function rowsAs(suffix: string, rows: JsonObject[], path: string): Promise<string> {
+  if (suffix === '.json') return `${stringifyJson(rows, 2)}\n`;
+  if (suffix === '.jsonl') return rows.map((row) => `${stringifyJson(row)}\n`).join('');
+  if (suffix !== '.csv') throw new HudError('BAD_ARGUMENT', `Tasks can't be written to ${path}.`, { hint: 'Use a .json, .jsonl or .csv file.' });
+  const { unparse } = (await import('papaparse')).default;
+  const names = [...new Set(rows.flatMap((row) => Object.keys(row.args as JsonObject)))].toSorted();
+  const cell = (value: unknown): string => (value === undefined ? '' : typeof value === 'string' ? value : stringifyJson(value));
+  return `${unparse({
+    fields: ['slug', 'id', 'env', ...names.map((name) => `arg:${name}`)],
+    data: rows.map((row) => [row.slug, row.id, row.env, ...names.map((name) => cell((row.args as JsonObject)[name]))]),
+  }, { newline: '\n' })}\n`;
+}
+
+/** A compose document given as a path is relative to the file that holds the row. */
+function withComposePaths(row: JsonObject, map: (path: string) => string): JsonObject {
+  const config = row.runtime_config;
+  if (!isPlainObject(config) || !isPlainObject(config.compose)) return row;
+  const { document, root } = config.compose;
+  const compose = {
+    ...config.compose,
+    ...(typeof document === 'string' ? { document: map(document) } : {}),
+    ...(typeof root === 'string' ? { root: map(root) } : {}),
+  };
+  return { ...row, runtime_config: { ...config, compose } };
+}
+
+function stem(path: string): string {
+  return basename(path, extname(path));
+}

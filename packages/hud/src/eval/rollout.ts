@@ -1,0 +1,154 @@
+/** One task, one agent → one run, even when it fails. Each line of {@link drive} is one room. */
+import type { Agent } from '../agents/agent.ts';
+import type { Client } from '../client/client.ts';
+import { connect } from '../client/connect.ts';
+import { Run } from '../client/run.ts';
+import type { Host } from '../host/host.ts';
+import { withDeadline, withSignal } from '../host/host.ts';
+import { HudError, messageOf, toHudError } from '../protocol/errors.ts';
+import { UNGRADED } from '../protocol/grade.ts';
+import type { ProviderObject, RuntimeLease } from '../runtime/provider.ts';
+import type { Phase } from './contract.ts';
+import { agentTimeout } from './timeouts.ts';
+import { Scope } from './scope.ts';
+import { verdictOf, type Faults } from './verdict.ts';
+import { verify } from './verifier.ts';
+
+export interface Place {
+  agent: Agent;
+  provider: ProviderObject;
+  host: Host;
+  /** Interrupts without grading. */
+  signal: AbortSignal;
+  /** Seconds; no grade beyond it. */
+  rolloutTimeout: number | undefined;
+  onPhase: (phase: Phase) => void;
+}
+
+export interface Ended {
+  /** Has its `end`. */
+  run: Run;
+  /** Settles when the place is torn down, with what went wrong there. */
+  teardown: Promise<string[]>;
+}
+
+const CANCEL_MS = 2_000;
+
+/** Never rejects. The run is over when this settles; its place may still be being torn down. */
+export async function rollout(run: Run, place: Place): Promise<Ended> {
+  const deadline = new AbortController();
+  const signal = AbortSignal.any([place.signal, deadline.signal]);
+  using _timer = place.rolloutTimeout === undefined ? undefined
+    : place.host.setTimer(place.rolloutTimeout * 1000, () => deadline.abort(timedOut(place, state.phase)));
+  const state: DriveState = { phase: 'provisioning', faults: {}, scope: new Scope(), client: undefined };
+  try {
+    await withSignal(drive(run, { ...place, signal }, state), signal);
+  } catch (error) {
+    if (signal.aborted) state.faults.interrupt = toHudError(signal.reason, 'CANCELLED');
+    else state.faults.last ??= { phase: state.phase, error: toHudError(error) };
+  }
+  run.end = verdictOf(run, state.faults);
+  recordFaults(run, state.faults);
+  run.trace.seal();
+  return { run, teardown: tearDown(state, signal.aborted, place.host) };
+}
+
+interface DriveState {
+  phase: Phase;
+  faults: Faults;
+  scope: Scope;
+  client: Client | undefined;
+}
+
+async function drive(run: Run, place: Place, state: DriveState): Promise<void> {
+  const { scope, faults } = state;
+  const enter = (phase: Phase): void => {
+    place.signal.throwIfAborted();
+    state.phase = phase;
+    place.onPhase(phase);
+  };
+  enter('provisioning');
+  const runtime = await scope.use(place.provider.acquire(run.task, { signal: place.signal, traceId: run.traceId }));
+  run.runtime = runtime.url;
+  const client = await scope.use(connect(runtime, connectOptions(run, runtime, place)));
+  state.client = client;
+  enter('starting task');
+  await run.begin(client, { signal: place.signal });
+  enter('agent loop');
+  faults.agent = await act(run, place, client, runtime);
+  enter('grading');
+  await gradeBestEffort(run, place.signal, faults);
+  if (run.task.verifier === undefined) return;
+  enter('verifying');
+  await verify(run, run.task.verifier, { ...place, scope, client, runtime, faults });
+}
+
+function connectOptions(run: Run, runtime: RuntimeLease, place: Place): Parameters<typeof connect>[1] {
+  const startup = (runtime.config ?? run.task.runtimeConfig)?.limits?.startupTimeoutS;
+  return { signal: place.signal, host: place.host, ...(startup == null ? {} : { readyTimeout: startup }) };
+}
+
+/** @returns what stopped the agent early; its own deadline counts as that and is graded all the same */
+async function act(run: Run, place: Place, client: Client, runtime: RuntimeLease): Promise<HudError | undefined> {
+  const { agentConfig } = run.task;
+  const agent = agentConfig === undefined ? place.agent : (place.agent.withConfig?.(agentConfig) ?? place.agent);
+  const seconds = agentTimeout(run.task, place.agent);
+  const timeout = new AbortController();
+  using _timer = seconds === undefined ? undefined : place.host.setTimer(seconds * 1000, () =>
+    timeout.abort(new HudError('AGENT_TIMEOUT', `agent timed out after ${seconds}s`)));
+  const signal = AbortSignal.any([place.signal, timeout.signal, client.closed]);
+  try {
+    await withSignal(Promise.resolve().then(() => agent.run(run, { signal })), signal);
+    run.trace.status ??= 'completed';
+    return undefined;
+  } catch (error) {
+    place.signal.throwIfAborted();
+    if (client.closed.aborted) return await lostWhy(client.closed.reason, runtime);
+    if (timeout.signal.aborted) run.trace.stopReason = 'timeout';
+    return timeout.signal.aborted ? timeout.signal.reason as HudError : toHudError(error, 'AGENT_FAILED');
+  }
+}
+
+/** A lost connection, explained by whoever runs the place where it can. */
+async function lostWhy(reason: unknown, runtime: RuntimeLease): Promise<HudError> {
+  const error = toHudError(reason, 'CONNECTION_LOST');
+  const why = await runtime.diagnose();
+  if (why === undefined) return error;
+  return new HudError('CONNECTION_LOST', `${error.message} The environment's process ended: ${why}`, { cause: error });
+}
+
+/** After a failed agent the grade is evidence; its own failure then is not the run's story. */
+async function gradeBestEffort(run: Run, signal: AbortSignal, faults: Faults): Promise<void> {
+  if (faults.agent?.code === 'CONNECTION_LOST') return;
+  try {
+    await run.grade({ signal });
+  } catch (error) {
+    signal.throwIfAborted();
+    run.verdict = UNGRADED;
+    faults.last = { phase: 'grading', error: toHudError(error, 'GRADE_FAILED') };
+  }
+}
+
+function recordFaults(run: Run, faults: Faults): void {
+  const now = new Date().toISOString();
+  const say = (error: string): void => void run.record({ source: 'system', error, startedAt: now });
+  if (faults.agent !== undefined) say(faults.agent.code === 'AGENT_TIMEOUT' ? faults.agent.message : `[agent loop] ${faults.agent.message}`);
+  if (faults.last !== undefined) say(`[${faults.last.phase}] ${faults.last.error.message}`);
+  if (faults.interrupt !== undefined) say(faults.interrupt.message);
+}
+
+/** The task is told to end before its connection is: a mere hang-up would park it. */
+async function tearDown(state: DriveState, wasInterrupted: boolean, host: Host): Promise<string[]> {
+  if (wasInterrupted && state.client !== undefined && !state.client.closed.aborted) {
+    try {
+      await withDeadline(host, state.client.cancel(), CANCEL_MS, () => new Error(`tasks.cancel was not answered within ${CANCEL_MS} ms`));
+    } catch (error) {
+      return [messageOf(error), ...(await state.scope.close())];
+    }
+  }
+  return await state.scope.close();
+}
+
+function timedOut(place: Place, phase: Phase): HudError {
+  return new HudError('ROLLOUT_TIMEOUT', `rollout timed out after ${place.rolloutTimeout}s during ${phase}`);
+}

@@ -1,0 +1,190 @@
+/** Named tasks, in order, and the one call that runs an agent on them. */
+import { asAgent, type AgentLike } from '../agents/agent.ts';
+import { HudError, toHudError } from '../protocol/errors.ts';
+import { Task, type TaskInit } from '../protocol/task.ts';
+import { asProvider } from '../runtime/index.ts';
+import { openStore, type Store } from '../store/index.ts';
+import { closeJob, runBatch } from './batch.ts';
+import type { RunEvent, RunOptions } from './contract.ts';
+import { EventQueue } from './event-queue.ts';
+import { Job } from './job.ts';
+import { loadModuleTasks, loadTasks, writeTasks } from './load-tasks.ts';
+import { inferProvider } from './placement.ts';
+import { checkTimeouts } from './timeouts.ts';
+
+export type TaskSelection = readonly string[] | ((task: Task) => boolean);
+
+export class Taskset implements Iterable<Task> {
+  readonly name: string;
+  /** The platform's id, for tasksets that come from there. */
+  readonly tasksetId: string | undefined;
+  readonly #tasks = new Map<string, Task>();
+
+  /** @throws HudError DUPLICATE_SLUG listing all of them */
+  constructor(name = 'taskset', tasks: Iterable<Task | TaskInit> = [], options: { tasksetId?: string } = {}) {
+    this.name = name;
+    this.tasksetId = options.tasksetId;
+    const duplicates = new Set<string>();
+    for (const row of new Set(tasks)) {
+      const task = row instanceof Task ? row : new Task(row);
+      if (this.#tasks.has(task.slug)) duplicates.add(task.slug);
+      this.#tasks.set(task.slug, task);
+    }
+    if (duplicates.size > 0) {
+      throw new HudError('DUPLICATE_SLUG', `Taskset '${name}' has more than one task with the slug ${[...duplicates].toSorted().join(', ')}.`, {
+        hint: 'Give each task a slug of its own, or different arguments.',
+      });
+    }
+  }
+
+  /** `.json`, `.jsonl`, `.csv`, a source file (`.ts`, `.js`, …), or a directory of them. */
+  static async fromFile(path: string): Promise<Taskset> {
+    const { name, tasks } = await loadTasks(path);
+    return new Taskset(name, tasks);
+  }
+
+  /** The exported tasks of a source file or directory. */
+  static async fromModule(path: string): Promise<Taskset> {
+    const { name, tasks } = await loadModuleTasks(path);
+    return new Taskset(name, tasks);
+  }
+
+  /** Writes `.json`, `.jsonl` or `.csv` (lossy). */
+  async toFile(path: string): Promise<void> {
+    await writeTasks([...this], path);
+  }
+
+  get size(): number {
+    return this.#tasks.size;
+  }
+
+  [Symbol.iterator](): Iterator<Task> {
+    return this.#tasks.values();
+  }
+
+  get(slug: string): Task | undefined {
+    return this.#tasks.get(slug);
+  }
+
+  entries(): IterableIterator<[string, Task]> {
+    return this.#tasks.entries();
+  }
+
+  filter(selection: TaskSelection): Taskset {
+    return this.#select((task) => isSelected(task, selection));
+  }
+
+  exclude(selection: TaskSelection): Taskset {
+    return this.#select((task) => !isSelected(task, selection));
+  }
+
+  /** Of all tasks and their verifiers, each once, in order of appearance. */
+  environmentNames(): string[] {
+    return [...new Set([...this].flatMap((task) => [task.env, ...(task.verifier ? [task.verifier.env] : [])]))];
+  }
+
+  /**
+   * Runs the agent on every task, `group` times each. A rollout that fails is a run of its class in
+   * the job, never a rejection.
+   * @throws HudError for options that make no sense (before anything starts), the signal's reason when
+   *   interrupted, STORE_* when the record can't be kept
+   */
+  async run(agent: AgentLike, options: RunOptions = {}): Promise<Job> {
+    return await this.#run(agent, options, () => {});
+  }
+
+  /** The same as a stream of what happens. Leaving the loop early interrupts the job. */
+  async* stream(agent: AgentLike, options: RunOptions = {}): AsyncGenerator<RunEvent, void, undefined> {
+    const left = new AbortController();
+    const signal = AbortSignal.any([left.signal, ...(options.signal ? [options.signal] : [])]);
+    const events = new EventQueue<RunEvent>((event) => event.type === 'step');
+    const running = this.#run(agent, { ...options, signal }, (event) => events.push(event)).then(() => events.end(), (error: unknown) => events.end({ error }));
+    try {
+      yield* events;
+    } finally {
+      left.abort(new HudError('CANCELLED', 'The reader of the stream left.'));
+      await running;
+    }
+  }
+
+  async #run(agentLike: AgentLike, options: RunOptions, emit: (event: RunEvent) => void): Promise<Job> {
+    const agent = asAgent(agentLike);
+    const tasks = [...this];
+    const group = options.group ?? options.job?.group ?? 1;
+    checkCount('group', group);
+    if (options.maxConcurrent !== undefined) checkCount('maxConcurrent', options.maxConcurrent);
+    checkTimeouts(tasks, agent, options.rolloutTimeout);
+    const provider = options.runtime === undefined ? inferProvider(tasks) : asProvider(options.runtime);
+    options.signal?.throwIfAborted();
+    await using recording = await this.#record(tasks, agent, group, options);
+    const { job } = recording;
+    emit({ type: 'job-started', job, total: tasks.length * group });
+    let failure: unknown;
+    try {
+      await runBatch({
+        job, tasks, group, agent, provider, emit,
+        maxConcurrent: options.maxConcurrent, rolloutTimeout: options.rolloutTimeout, signal: options.signal,
+        ...(options.host ? { host: options.host } : {}),
+      });
+    } catch (error) {
+      failure = toHudError(error, options.signal?.aborted ? 'CANCELLED' : 'UNKNOWN');
+    }
+    if (options.job === undefined) await closeJob(job, failure).catch((error: unknown) => (failure ??= error));
+    emit({ type: 'job-ended', job });
+    if (failure !== undefined) throw failure;
+    return job;
+  }
+
+  /** The job to run under, registered; closes the store afterwards if it was opened here. */
+  async #record(tasks: readonly Task[], agent: { name: string; model?: string }, group: number, options: RunOptions): Promise<{ job: Job } & AsyncDisposable> {
+    const rows = tasks.map((task, position) => ({ slug: task.slug, position, row: task.toJSON() }));
+    if (options.job !== undefined) {
+      await options.job.store?.addTasks(options.job.id, rows);
+      return { job: options.job, [Symbol.asyncDispose]: async () => {} };
+    }
+    const own: Store | undefined = options.store === undefined ? await openStore() : undefined;
+    const store = options.store === false ? undefined : (options.store ?? own);
+    const job = new Job({
+      name: options.name ?? this.#jobName(group), group, tasksetName: this.name,
+      ...(this.tasksetId === undefined ? {} : { tasksetId: this.tasksetId }),
+      ...(store === undefined ? {} : { store }),
+    });
+    try {
+      await store?.createJob(job.record({ agent: agent.name, ...(agent.model === undefined ? {} : { model: agent.model }), config: options.config ?? {} }), rows);
+    } catch (error) {
+      await own?.close();
+      throw error;
+    }
+    return { job, [Symbol.asyncDispose]: async () => await own?.close() };
+  }
+
+  #jobName(group: number): string {
+    const [only, ...others] = this;
+    const base = only !== undefined && others.length === 0 ? only.id : `${this.name} (${this.size} tasks)`;
+    return group > 1 ? `${base} (${group} times)` : base;
+  }
+
+  #select(keep: (task: Task) => boolean): Taskset {
+    return new Taskset(this.name, [...this].filter(keep), this.tasksetId === undefined ? {} : { tasksetId: this.tasksetId });
+  }
+}
+
+declare module '../protocol/task.ts' {
+  interface Task {
+    /** {@link Taskset.run} with this one task. */
+    run(agent: AgentLike, options?: RunOptions): Promise<Job>;
+  }
+}
+
+// A task is data and knows no scheduler: the scheduler teaches it to run.
+Task.prototype.run = function run(this: Task, agent: AgentLike, options?: RunOptions): Promise<Job> {
+  return new Taskset(this.slug, [this]).run(agent, options);
+};
+
+function isSelected(task: Task, selection: TaskSelection): boolean {
+  return typeof selection === 'function' ? selection(task) : selection.includes(task.slug);
+}
+
+function checkCount(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1) throw new HudError('BAD_ARGUMENT', `${name} must be a whole number of at least 1, got ${value}.`);
+}

@@ -1,0 +1,97 @@
+/**
+ * Time, randomness and sockets, as the scheduler, the session protocol, the store and the leases
+ * see them. `node.ts` is the real one; a simulator can stand in for it and replay any run.
+ */
+import type { Duplex } from 'node:stream';
+
+/** A connected byte stream. `end()` half-closes; `destroy()` drops both directions. */
+export type Stream = Duplex;
+
+export interface Listener extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  /** Stops accepting; open connections live on. May be called twice. */
+  close(): Promise<void>;
+}
+
+export interface Timer extends Disposable {
+  /** May be called twice, and after the timer fired. */
+  cancel(): void;
+}
+
+export interface Peer {
+  /** As the socket reports it, `''` when unknown. */
+  address: string;
+  /** Both ends are on this machine's loopback. */
+  isLoopback: boolean;
+}
+
+export interface DialOptions {
+  host: string;
+  port: number;
+  /** Longest wait for the connection, in milliseconds. */
+  timeoutMs: number;
+  signal?: AbortSignal;
+}
+
+export interface Host {
+  /** Wall clock, milliseconds since 1970. May jump. */
+  now(): number;
+  /** Milliseconds from an arbitrary start. Never goes back. */
+  monotonic(): number;
+  /** Unpredictable lower-case hex, two digits a byte. */
+  randomHex(bytes: number): string;
+  /** Runs `fn` once after `ms`. Does not keep the process alive when `unref` is set. */
+  setTimer(ms: number, fn: () => void, options?: { unref?: boolean }): Timer;
+  /**
+   * Binds a TCP port (0: any free one) and hands over each connection.
+   * @throws HudError PORT_IN_USE, RUNTIME_UNREACHABLE
+   */
+  listen(address: { host: string; port: number }, onConnection: (stream: Stream, peer: Peer) => void): Promise<Listener>;
+  /** @throws HudError RUNTIME_UNREACHABLE with the system's reason; CANCELLED when the signal fired */
+  dial(options: DialOptions): Promise<Stream>;
+}
+
+/**
+ * Waits, or throws the signal's reason as soon as it fires.
+ * @param ms 0 or less returns at once
+ */
+export async function sleep(host: Host, ms: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  if (ms <= 0) return;
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onAbort = (): void => reject(signal?.reason);
+  using _timer = host.setTimer(ms, resolve);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    await promise;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/**
+ * The promise's value, or `onTimeout()` thrown when it takes longer than `ms`. The work itself goes on:
+ * its late failure is swallowed here, its late success is the caller's to undo.
+ */
+export async function withDeadline<T>(host: Host, work: Promise<T>, ms: number, onTimeout: () => Error): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  using _timer = host.setTimer(ms, () => reject(onTimeout()));
+  work.catch(() => {});
+  return await Promise.race([work, promise]);
+}
+
+/** The promise's value, or the signal's reason as soon as it fires. The work itself goes on. */
+export async function withSignal<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return await work;
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  work.catch(() => {});
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

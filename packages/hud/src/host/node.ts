@@ -1,0 +1,85 @@
+/** The real host: system clock, system randomness, TCP with Nagle off. */
+import { randomBytes } from 'node:crypto';
+import { connect, createServer, type Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { HudError, messageOf } from '../protocol/errors.ts';
+import type { DialOptions, Host, Listener, Peer, Stream, Timer } from './host.ts';
+
+export const nodeHost: Host = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  randomHex: (bytes) => randomBytes(bytes).toString('hex'),
+  setTimer,
+  listen,
+  dial,
+};
+
+const MAX_TIMER_MS = 2_147_483_647; // setTimeout wraps beyond this and would fire at once
+
+function setTimer(ms: number, fn: () => void, options: { unref?: boolean } = {}): Timer {
+  const timer = setTimeout(fn, Math.min(ms, MAX_TIMER_MS));
+  if (options.unref) timer.unref();
+  const cancel = (): void => clearTimeout(timer);
+  return { cancel, [Symbol.dispose]: cancel };
+}
+
+async function listen(address: { host: string; port: number }, onConnection: (stream: Stream, peer: Peer) => void): Promise<Listener> {
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => onConnection(socket, peerOf(socket)));
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen({ host: address.host, port: address.port, backlog: 511 }, resolve);
+  try {
+    await promise;
+  } catch (cause) {
+    throw listenError(address, cause);
+  }
+  server.off('error', reject);
+  server.on('error', () => {}); // an accept that fails (no descriptors left) must not end the process
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= new Promise((done) => server.close(() => done())));
+  return { host: address.host, port, close, [Symbol.asyncDispose]: close };
+}
+
+async function dial({ host, port, timeoutMs, signal }: DialOptions): Promise<Stream> {
+  signal?.throwIfAborted();
+  const socket = connect({ host, port, noDelay: true, allowHalfOpen: true });
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onAbort = (): void => reject(signal?.reason);
+  socket.once('connect', resolve).once('error', reject);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  using _timer = setTimer(timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)));
+  try {
+    await promise;
+    return socket;
+  } catch (cause) {
+    socket.on('error', () => {}).destroy();
+    signal?.throwIfAborted();
+    throw new HudError('RUNTIME_UNREACHABLE', `Nothing answered at ${host}:${port}: ${reasonOf(cause)}.`, {
+      hint: 'Start an environment with `hud serve env.ts`, or pass another runtime.', cause,
+    });
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+    socket.off('error', reject);
+  }
+}
+
+function peerOf(socket: Socket): Peer {
+  const address = socket.remoteAddress ?? '';
+  return { address, isLoopback: /^(::ffff:)?127\.|^::1$/.test(address) };
+}
+
+function reasonOf(cause: unknown): string {
+  const code = (cause as { code?: unknown } | null)?.code;
+  return code === 'ECONNREFUSED' ? 'connection refused' : messageOf(cause);
+}
+
+function listenError(address: { host: string; port: number }, cause: unknown): HudError {
+  if ((cause as { code?: unknown } | null)?.code === 'EADDRINUSE') {
+    return new HudError('PORT_IN_USE', `Port ${address.port} on ${address.host} is taken by another process.`, {
+      hint: 'Stop that process, or choose another port; port 0 takes any free one.', cause,
+    });
+  }
+  return new HudError('RUNTIME_UNREACHABLE', `Can't listen on ${address.host}:${address.port}: ${messageOf(cause)}.`, { cause });
+}

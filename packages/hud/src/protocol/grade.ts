@@ -1,0 +1,105 @@
+/** The result of grading, on the wire (`GradeFrame`) and in a run (`Grade`). */
+import { z } from 'zod';
+import { HudError } from './errors.ts';
+import { isPlainObject, type JsonObject } from './json.ts';
+
+/** One weighted part of a reward; may have parts of its own. `value` lies in [0, 1], weights may be negative. */
+export interface SubScore {
+  name: string;
+  value: number;
+  /** @default 1 */
+  weight?: number;
+  children?: SubScore[] | null;
+  info?: JsonObject | null;
+}
+
+const subScoreShape: z.ZodType<SubScore> = z.lazy(() => z.strictObject({
+  name: z.string(),
+  value: z.number().min(0).max(1),
+  weight: z.number().default(1),
+  children: z.array(subScoreShape).nullish(),
+  info: z.record(z.string(), z.unknown()).nullish(),
+}));
+/** Closed; `metadata` is read as another name of `info`. */
+export const SubScore = z.preprocess((value) => {
+  if (!isPlainObject(value) || !('metadata' in value)) return value;
+  const { metadata, ...rest } = value;
+  return { ...rest, info: rest.info ?? metadata };
+}, subScoreShape) as unknown as z.ZodType<SubScore>;
+
+/** What a grader may return or a template yield instead of a bare number. Open: extra keys are kept. */
+export const EvaluationResult = z.looseObject({
+  reward: z.number().default(0),
+  done: z.boolean().default(true),
+  /** For people; becomes the error text when `isError`. */
+  content: z.string().nullish(),
+  info: z.record(z.string(), z.unknown()).default({}),
+  /** Grading itself failed: the number means nothing. */
+  isError: z.boolean().default(false).meta({ wire: 'isError' }),
+  subscores: z.array(SubScore).nullish(),
+});
+export type EvaluationResult = z.infer<typeof EvaluationResult>;
+export type EvaluationResultInit = z.input<typeof EvaluationResult>;
+
+/** `tasks.grade`'s result, verbatim as it travelled: at least a numeric `score`. */
+export type GradeFrame = JsonObject & { score: number };
+
+export interface Grade {
+  /** The frame's `score`; 0 while ungraded. */
+  reward: number;
+  done: boolean;
+  content?: string;
+  info: JsonObject;
+  isError: boolean;
+  subscores?: SubScore[];
+  /** The frame as it came; empty while ungraded. */
+  raw: JsonObject;
+}
+
+export const UNGRADED: Grade = Object.freeze({ reward: 0, done: true, info: {}, isError: false, raw: {} });
+
+/**
+ * A grade out of the wire's frame.
+ * @throws HudError GRADE_INVALID when `score` is missing, boolean, not a number or not finite,
+ *   or when subscores are malformed
+ */
+export function parseGrade(frame: unknown): Grade {
+  const score = isPlainObject(frame) ? frame.score : undefined;
+  if (!isPlainObject(frame) || typeof score !== 'number' || !Number.isFinite(score)) {
+    throw new HudError('GRADE_INVALID', `tasks.grade must return a finite numeric 'score', got ${JSON.stringify(score) ?? 'none'}.`, {
+      rpcCode: -32603,
+      hint: 'The template should yield a number, or an object with a numeric score.',
+      data: isPlainObject(frame) ? { frame } : {},
+    });
+  }
+  const subscores = z.array(SubScore).nullish().safeParse(frame.subscores);
+  if (!subscores.success) {
+    throw new HudError('GRADE_INVALID', `The grade's subscores are malformed: ${subscores.error.issues[0]?.message ?? ''}.`, {
+      rpcCode: -32603, data: { frame }, cause: subscores.error,
+    });
+  }
+  return {
+    reward: score,
+    done: frame.done !== false,
+    ...(typeof frame.content === 'string' ? { content: frame.content } : {}),
+    info: isPlainObject(frame.info) ? frame.info : {},
+    isError: frame.isError === true,
+    ...(subscores.data ? { subscores: subscores.data } : {}),
+    raw: frame,
+  };
+}
+
+/** The frame as it is reported and shown: subscores without their `info`. */
+export function evaluationOf(grade: Grade): JsonObject {
+  if (grade.subscores === undefined) return grade.raw;
+  return { ...grade.raw, subscores: grade.subscores.map(summarize) };
+}
+
+function summarize(subscore: SubScore): JsonObject {
+  return {
+    name: subscore.name,
+    weight: subscore.weight ?? 1,
+    value: subscore.value,
+    children: subscore.children?.map(summarize) ?? null,
+  };
+}

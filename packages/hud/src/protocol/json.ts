@@ -1,0 +1,202 @@
+/**
+ * JSON as both peers write it: non-finite numbers are read (Python emits them) and never written;
+ * integers beyond 2^53 and floats such as `1.0` survive when a caller asks for the lossless reader.
+ */
+import { HudError, messageOf } from './errors.ts';
+
+export type JsonObject = { [key: string]: unknown };
+
+// `JSON.rawJSON` and the reviver's `source` are in every supported engine; the compiler's
+// library does not describe them yet.
+interface RawJson {
+  rawJSON(text: string): unknown;
+  parse(text: string, reviver: (key: string, value: unknown, context: { source?: string }) => unknown): unknown;
+}
+const JSON_RAW = JSON as unknown as RawJson;
+
+/** A number that stays a float on the wire and in hashes although its value is whole: `1.0`, not `1`. */
+export class Float {
+  readonly value: number;
+
+  constructor(value: number) {
+    if (!Number.isFinite(value)) throw new HudError('BAD_ARGUMENT', `float(${value}) is not a finite number.`);
+    this.value = value;
+  }
+
+  valueOf(): number {
+    return this.value;
+  }
+
+  toString(): string {
+    return pythonFloat(this.value);
+  }
+
+  toJSON(): unknown {
+    return JSON_RAW.rawJSON(pythonFloat(this.value));
+  }
+}
+
+/** Marks a whole number as a float for a Python peer: `args: { ratio: float(1) }` travels as `1.0`. */
+export function float(value: number): Float {
+  return new Float(value);
+}
+
+export interface ParseOptions {
+  /**
+   * Keep what a double loses: big integers become `bigint`, whole floats become {@link Float}.
+   * @default false
+   */
+  lossless?: boolean;
+}
+
+/**
+ * Reads JSON text, accepting the bare tokens `NaN`, `Infinity` and `-Infinity`.
+ * @throws HudError PROTOCOL_ERROR when the text is not JSON
+ */
+export function parseJson(text: string, options: ParseOptions = {}): unknown {
+  try {
+    return options.lossless ? JSON_RAW.parse(text, reviveLossless) : JSON.parse(text);
+  } catch (error) {
+    if (!/NaN|Infinity/.test(text)) throw notJson(error);
+  }
+  try {
+    return JSON_RAW.parse(text.replace(STRING_OR_NON_FINITE, replaceNonFinite), (key, value, context) => {
+      if (context.source === NAN_MARK) return Number.NaN;
+      return options.lossless ? reviveLossless(key, value, context) : value;
+    });
+  } catch (error) {
+    throw notJson(error);
+  }
+}
+
+/**
+ * One line of JSON. `bigint` and {@link Float} keep their digits; non-finite numbers become null.
+ * @throws HudError BAD_ARGUMENT for a circular value
+ */
+export function stringifyJson(value: unknown, indent?: number): string {
+  try {
+    return JSON.stringify(value, undefined, indent) ?? 'null';
+  } catch {
+    // The replacer costs several times the plain call, so it runs only where a bigint asks for it.
+  }
+  try {
+    return JSON.stringify(value, (_key, v) => (typeof v === 'bigint' ? JSON_RAW.rawJSON(String(v)) : v), indent) ?? 'null';
+  } catch (error) {
+    throw new HudError('BAD_ARGUMENT', `This value can't be written as JSON: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+export interface PythonJsonOptions {
+  /** `true`: `","` and `":"`; `false`: `", "` and `": "`. */
+  compact: boolean;
+}
+
+/**
+ * The text of Python's `json.dumps(value, sort_keys=True)`, on which slugs and sync signatures rest.
+ * Keys sort by code point, every character outside U+0020..U+007E is escaped.
+ * @throws HudError BAD_TASK for a value that JSON does not have (dates, functions, undefined items)
+ */
+export function pythonJson(value: unknown, options: PythonJsonOptions): string {
+  const comma = options.compact ? ',' : ', ';
+  const colon = options.compact ? ':' : ': ';
+  const write = (v: unknown): string => {
+    if (v === null) return 'null';
+    if (typeof v === 'string') return pythonString(v);
+    if (typeof v === 'boolean') return v ? 'true' : 'false';
+    if (typeof v === 'bigint') return v.toString();
+    if (typeof v === 'number') return pythonNumber(v);
+    if (v instanceof Float) return pythonFloat(v.value);
+    if (Array.isArray(v)) return `[${v.map(write).join(comma)}]`;
+    if (isPlainObject(v)) {
+      const keys = Object.keys(v).filter((key) => v[key] !== undefined);
+      keys.sort(compareCodePoints);
+      return `{${keys.map((key) => pythonString(key) + colon + write(v[key])).join(comma)}}`;
+    }
+    throw new HudError('BAD_TASK', `Only JSON values can be hashed or sent, got ${describeValue(v)}.`);
+  };
+  return write(value);
+}
+
+/** Objects made by literals or `Object.create(null)`; class instances are not data. */
+export function isPlainObject(value: unknown): value is JsonObject {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
+}
+
+/** Python and SQLite sort strings by code point, JavaScript by UTF-16 unit. */
+export function compareCodePoints(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    let x = a.charCodeAt(i);
+    let y = b.charCodeAt(i);
+    if (x === y) continue;
+    // Lift surrogates above U+FFFF's range so that units compare as the code points they start.
+    if (x >= 0xd800 && y >= 0xd800) {
+      x = x >= 0xe000 ? x - 0x800 : x + 0x2000;
+      y = y >= 0xe000 ? y - 0x800 : y + 0x2000;
+    }
+    return x - y;
+  }
+  return a.length - b.length;
+}
+
+export function describeValue(value: unknown): string {
+  if (value === undefined) return 'undefined';
+  if (typeof value === 'object' && value !== null) return `a ${value.constructor?.name ?? 'null-prototype object'}`;
+  return `${typeof value} ${String(value)}`;
+}
+
+const NAN_MARK = '-0e777'; // legal JSON that nobody writes; stands in for NaN between replace and revive
+const STRING_OR_NON_FINITE = /"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g;
+
+function replaceNonFinite(token: string): string {
+  if (token === 'NaN') return NAN_MARK;
+  if (token === 'Infinity') return '1e999';
+  return token === '-Infinity' ? '-1e999' : token;
+}
+
+function reviveLossless(_key: string, value: unknown, context: { source?: string }): unknown {
+  if (typeof value !== 'number' || context.source === undefined) return value;
+  const isFloat = /[.eE]/.test(context.source);
+  if (isFloat) return Number.isInteger(value) ? new Float(value) : value;
+  if (Number.isSafeInteger(value)) return value + 0 === 0 ? 0 : value;
+  return BigInt(context.source);
+}
+
+/** JavaScript has one number type: whole numbers within 2^53 print as Python integers. */
+function pythonNumber(value: number): string {
+  return Number.isSafeInteger(value) && !Object.is(value, -0) ? String(value) : pythonFloat(value);
+}
+
+/** `repr(float)`: shortest digits, exponent below 1e-4 and from 1e16, at least two exponent digits. */
+function pythonFloat(value: number): string {
+  if (Number.isNaN(value)) return 'NaN';
+  if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity';
+  const [mantissa = '', exponentText = '0'] = value.toExponential().split('e');
+  const exponent = Number(exponentText);
+  const sign = value < 0 || Object.is(value, -0) ? '-' : '';
+  const digits = mantissa.replace('-', '').replace('.', '');
+  if (exponent < -4 || exponent >= 16) {
+    const fraction = digits.length > 1 ? `.${digits.slice(1)}` : '';
+    return `${sign}${digits[0]}${fraction}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
+  }
+  if (exponent < 0) return `${sign}0.${'0'.repeat(-exponent - 1)}${digits}`;
+  const whole = digits.padEnd(exponent + 1, '0');
+  return `${sign}${whole.slice(0, exponent + 1)}.${whole.slice(exponent + 1) || '0'}`;
+}
+
+const SHORT_ESCAPES: Record<string, string> = {
+  '\n': '\\n', '\r': '\\r', '\t': '\\t', '\b': '\\b', '\f': '\\f', '"': '\\"', '\\': '\\\\',
+};
+
+function pythonString(text: string): string {
+  // By UTF-16 unit on purpose: an astral character becomes its two surrogate escapes.
+  const body = text.replace(/[^\u0020-\u007e]|["\\]/g, (unit) =>
+    SHORT_ESCAPES[unit] ?? `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return `"${body}"`;
+}
+
+function notJson(error: unknown): HudError {
+  return new HudError('PROTOCOL_ERROR', `Not valid JSON: ${messageOf(error)}`, { cause: error });
+}

@@ -1,0 +1,85 @@
+/**
+ * The contract of the record: jobs, their tasks and runs, every step as a span, blobs, leases.
+ * `sqlite.ts` is the embedded implementation; one suite (`store.contract.ts`) runs on each.
+ */
+import type { JobRecord, Lease, RunFinish, RunRecord, RunStart, TaskRecord } from '../protocol/record.ts';
+import type { Span } from '../protocol/trace.ts';
+
+export interface Page {
+  /** @default 100 */
+  limit?: number;
+  /** As a previous page returned it. */
+  cursor?: string;
+}
+
+export interface Paged<T> {
+  items: T[];
+  /** Absent on the last page. */
+  nextCursor?: string;
+}
+
+export interface JobFilter extends Page {
+  status?: JobRecord['status'];
+  /** Created at or after, milliseconds since 1970. */
+  since?: number;
+}
+
+/**
+ * Promises of writes settle when the data is durable: they survive the death of any process.
+ * Several processes may use one store at once. Reads see all settled writes.
+ *
+ * Failures are HudErrors: STORE_FULL (no space; what was recorded stays), STORE_LOCKED (another
+ * process held it too long), STORE_DAMAGED (not a store, or broken), STORE_UNWRITABLE (permissions).
+ */
+export interface Store extends AsyncDisposable {
+  /** Where it lives, for messages. */
+  readonly location: string;
+  /** Fires with the HudError of the first background write that failed: from then on nothing is safe to start. */
+  readonly failed: AbortSignal;
+
+  createJob(job: JobRecord, tasks: readonly Omit<TaskRecord, 'jobId'>[]): Promise<void>;
+  /** Adds rows to an open job; rows whose slug is there already stay as they are. */
+  addTasks(jobId: string, tasks: readonly Omit<TaskRecord, 'jobId'>[]): Promise<void>;
+  updateJob(id: string, changes: Partial<Omit<JobRecord, 'id'>>): Promise<void>;
+  /** Newest first. */
+  listJobs(filter?: JobFilter): Promise<Paged<JobRecord>>;
+  /** By id or unambiguous prefix of at least 4 digits; undefined when there is none. */
+  getJob(idOrPrefix: string): Promise<JobRecord | undefined>;
+  listTasks(jobId: string): Promise<TaskRecord[]>;
+
+  startRun(run: RunStart): Promise<void>;
+  /**
+   * Writes the end of a run together with all its spans. Idempotent: the first end stays, and a
+   * second call reports it by returning false.
+   */
+  finishRun(traceId: string, finish: RunFinish): Promise<boolean>;
+  /** In order of task position, repeat, attempt. */
+  listRuns(jobId: string, page?: Page): Promise<Paged<RunRecord>>;
+  /** By trace id or unambiguous prefix of at least 4 digits. */
+  getRun(traceIdOrPrefix: string): Promise<RunRecord | undefined>;
+
+  /**
+   * Queues a span; it is on disk after at most {@link SPAN_FLUSH_MS}, and before any later
+   * `finishRun` of its trace settles. The queue is bounded: when full, the call writes it out first.
+   * A repeated (`traceId`, `spanId`) is kept once.
+   */
+  appendSpan(span: Span): void;
+  /** In the order they were appended. */
+  listSpans(traceId: string, page?: Page): Promise<Paged<Span>>;
+
+  /** @returns the content's SHA-256 as hex, its name from now on. The same bytes are kept once. */
+  putBlob(bytes: Uint8Array, mediaType: string): Promise<string>;
+  getBlob(sha256: string): Promise<{ bytes: Uint8Array; mediaType: string } | undefined>;
+
+  putLease(lease: Lease): Promise<void>;
+  dropLease(id: string): Promise<void>;
+  listLeases(): Promise<Lease[]>;
+
+  /** Settles when everything queued before is durable. */
+  flush(): Promise<void>;
+  /** Flushes, then closes. May be called twice. */
+  close(): Promise<void>;
+}
+
+/** Longest time a queued span stays in memory, in milliseconds. */
+export const SPAN_FLUSH_MS = 50;

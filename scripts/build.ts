@@ -1,0 +1,153 @@
+/**
+ * Builds packages/hud/dist: one flat file per entry, shared chunks, declarations in dist/types.
+ *
+ *   npm run build                 everything
+ *   npm run build -- --no-types   the JavaScript alone (what other commands do by themselves)
+ *   npm run build -- --clean      everything, and nothing of earlier builds is kept
+ *
+ * Every file is renamed into place, shared chunks before the entries that import them. A process that
+ * reads dist meanwhile sees the old build or the new one; one that started from the old build still
+ * finds the chunks it loads late, for an hour.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, relative } from 'node:path';
+import { build, type Metafile } from 'esbuild';
+import { root, runTool } from './run-tool.ts';
+
+const hud = join(root, 'packages', 'hud');
+const dist = join(hud, 'dist');
+
+/** Output name, and its source below packages/hud/src. */
+const ENTRIES = {
+  index: 'index.ts',
+  protocol: 'protocol/index.ts',
+  agents: 'agents/index.ts',
+  graders: 'graders/index.ts',
+  store: 'store/index.ts',
+  testing: 'testing/index.ts',
+  cli: 'cli/main.ts',
+  'serve-child': 'environment/serve-child.ts',
+};
+
+/** Development dependencies that become part of the CLI; any other package stays an import. */
+const INLINED = ['commander'];
+
+const KEEP_CHUNKS_MS = 3_600_000;
+
+class BuildError extends Error {}
+
+try {
+  await main({ types: !process.argv.includes('--no-types'), clean: process.argv.includes('--clean') });
+} catch (error) {
+  // esbuild has printed its own messages by now
+  if (!(error instanceof Error && 'errors' in error))
+    process.stderr.write(`${error instanceof BuildError ? error.message : (error as Error).stack}\n`);
+  process.exitCode = 1;
+}
+
+async function main(options: { types: boolean; clean: boolean }): Promise<void> {
+  const startedAt = new Date();
+  const temporary = join(hud, `dist.tmp-${process.pid}`);
+  await mkdir(temporary, { recursive: true });
+  try {
+    const [scripts, types] = await Promise.allSettled([bundle(temporary), options.types ? declare(join(temporary, 'types')) : undefined]);
+    if (scripts.status === 'rejected') throw scripts.reason;
+    if (types.status === 'rejected') throw types.reason;
+    await mkdir(dist, { recursive: true });
+    if (options.types) await replaceTree(join(temporary, 'types'), join(dist, 'types'));
+    await replaceScripts(scripts.value, temporary, options.clean);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+  await stamp(startedAt);
+  process.stderr.write(
+    `Built ${relative(root, dist)} in ${Date.now() - startedAt.getTime()} ms${options.types ? '' : ', without types'}.\n`,
+  );
+}
+
+/** @returns names of the files written to `outdir`, shared chunks first */
+async function bundle(outdir: string): Promise<string[]> {
+  const sources = Object.entries(ENTRIES).map(([name, path]) => [name, join(hud, 'src', path)] as const);
+  const entryPoints = Object.fromEntries(
+    sources.filter(([name, path]) => existsSync(path) || console.warn(`No ${path}: skipped entry ${name}.`)),
+  );
+  const { metafile } = await build({
+    entryPoints,
+    outdir,
+    entryNames: '[name]',
+    chunkNames: 'chunk-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node22.18',
+    sourcemap: true,
+    external: await dependencies(),
+    metafile: true,
+    absWorkingDir: root,
+    logLevel: 'warning',
+  });
+  refuseUnlisted(metafile);
+  const names = Object.keys(metafile.outputs).map((path) => basename(path));
+  return names.sort((a, b) => Number(isChunk(b)) - Number(isChunk(a)));
+}
+
+async function dependencies(): Promise<string[]> {
+  const manifest = JSON.parse(await readFile(join(hud, 'package.json'), 'utf8')) as Record<string, Record<string, string> | undefined>;
+  return ['dependencies', 'optionalDependencies', 'peerDependencies'].flatMap((kind) => Object.keys(manifest[kind] ?? {}));
+}
+
+/** A package that is no dependency of hud would be copied into dist without anyone having decided so. */
+function refuseUnlisted({ inputs }: Metafile): void {
+  const packages = Object.keys(inputs).flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules\/)/.exec(path)?.[1] ?? []);
+  const unlisted = [...new Set(packages)].filter((name) => !INLINED.includes(name));
+  if (unlisted.length === 0) return;
+  throw new BuildError(
+    `The sources import ${unlisted.join(', ')}, which packages/hud/package.json does not list as a dependency.\n` +
+      'Add it there, or to INLINED in scripts/build.ts when it is to become part of dist.',
+  );
+}
+
+async function declare(outDir: string): Promise<void> {
+  const { code, output } = await runTool('tsc', ['-p', hud, '--outDir', outDir, '--pretty', String(process.stderr.isTTY === true)]);
+  if (code === 0) return;
+  process.stderr.write(output);
+  throw new BuildError(
+    'The sources do not type-check (messages above). dist is as it was; `npm run build -- --no-types` builds all the same.',
+  );
+}
+
+async function replaceScripts(files: string[], from: string, clean: boolean): Promise<void> {
+  for (const name of files) await rename(join(from, name), join(dist, name));
+  for (const entry of await readdir(dist, { withFileTypes: true })) {
+    if (entry.isDirectory() || files.includes(entry.name)) continue;
+    const path = join(dist, entry.name);
+    const ageMs = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? 0);
+    if (clean || !isChunk(entry.name) || ageMs > KEEP_CHUNKS_MS) await rm(path, { force: true });
+  }
+}
+
+/** Moves every file of `from` to the same place below `to`, then removes what `from` did not have. */
+async function replaceTree(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true });
+  const names = new Set<string>();
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    names.add(entry.name);
+    if (entry.isDirectory()) await replaceTree(join(from, entry.name), join(to, entry.name));
+    else await rename(join(from, entry.name), join(to, entry.name));
+  }
+  for (const name of await readdir(to)) if (!names.has(name)) await rm(join(to, name), { recursive: true, force: true });
+}
+
+/** scripts/with-node.mjs compares this file's time with those of the sources. */
+async function stamp(readAt: Date): Promise<void> {
+  const path = join(root, '.tools', 'built');
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, '');
+  await utimes(path, readAt, readAt);
+}
+
+function isChunk(name: string): boolean {
+  return name.startsWith('chunk-');
+}

@@ -1,0 +1,18 @@
+import { defineConfig } from 'vitest/config';
+
+const shared = { testTimeout: 20_000, hookTimeout: 20_000, pool: 'forks' as const };
+const project = (name: string, include: string[]): { test: object } => ({ test: { ...shared, name, include } });
+
+export default defineConfig({
+  test: {
+    reporters: ['default'],
+    projects: [
+      project('hud', ['packages/hud/{src,test}/**/*.test.ts']),
+      project('platform', ['packages/platform/{src,test}/**/*.test.ts']),
+      project('web', ['packages/web/{src,test}/**/*.test.{ts,tsx}']),
+      project('scripts', ['scripts/**/*.test.ts']),
+      project('conformance', ['conformance/**/*.test.ts']),
+      project('examples', ['examples/**/*.test.ts', 'docs/**/*.test.ts']),
+    ],
+  },
+});
