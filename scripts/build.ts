@@ -90,7 +90,7 @@ async function bundle(outdir: string): Promise<string[]> {
   });
   refuseUnlisted(metafile);
   const names = Object.keys(metafile.outputs).map((path) => basename(path));
-  return names.sort((a, b) => Number(isChunk(b)) - Number(isChunk(a)));
+  return names.toSorted((a, b) => Number(isChunk(b)) - Number(isChunk(a)));
 }
 
 async function dependencies(): Promise<string[]> {
@@ -110,7 +110,7 @@ function refuseUnlisted({ inputs }: Metafile): void {
 }
 
 async function declare(outDir: string): Promise<void> {
-  const { code, output } = await runTool('tsc', ['-p', hud, '--outDir', outDir, '--pretty', String(process.stderr.isTTY === true)]);
+  const { code, output } = await runTool('tsc', ['-p', hud, '--outDir', outDir, '--pretty', process.stderr.isTTY ? 'true' : 'false']);
   if (code === 0) return;
   process.stderr.write(output);
   throw new BuildError(

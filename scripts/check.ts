@@ -1,12 +1,14 @@
-/** Every check that runs no test: types, lint, format, unused code, import direction. One line each; output only of those that fail. */
+/** Every check that runs no test: types, lint, format, unused code, lockfile, import direction. One line each; output only of those that fail. */
 import { join } from 'node:path';
 import { runTool } from './run-tool.ts';
 
+const COMPLETE = 'Run `node scripts/complete-lockfile.ts` to add them.';
 const CHECKS = [
   { name: 'types', command: 'tsc', args: ['-p', '.'] },
   { name: 'lint', command: 'oxlint', args: [] },
   { name: 'format', command: 'oxfmt', args: ['--check'], hint: 'Run `npx oxfmt` to format.' },
   { name: 'unused code', command: 'knip', args: ['--no-config-hints'] },
+  { name: 'lockfile', command: process.execPath, args: [join(import.meta.dirname, 'complete-lockfile.ts'), '--check'], hint: COMPLETE },
   { name: 'imports', command: process.execPath, args: [join(import.meta.dirname, 'check-imports.ts')] },
 ];
 

@@ -30,7 +30,7 @@ const node = isNewEnough ? process.execPath : join(fetched, 'node_modules', node
 
 await main(process.argv.slice(2)).catch((error) => {
   process.stderr.write(`${error instanceof SetUpError ? error.message : error.stack}\n`);
-  process.exitCode = 1;
+  process.exitCode = error.exitCode ?? 1;
 });
 
 async function main([script, ...args]) {
@@ -67,7 +67,7 @@ async function fetchNode() {
   rmSync(temporary, { recursive: true, force: true });
   mkdirSync(temporary, { recursive: true });
   writeFileSync(join(temporary, 'package.json'), '{ "private": true }\n');
-  const args = ['install', `${nodePackage()}@${NODE_VERSION}`, '--prefix', temporary, '--no-save', '--no-package-lock', '--no-audit', '--no-fund'];
+  const args = ['install', `${nodePackage()}@${NODE_VERSION}`, '--prefix', temporary, '--no-save', '--no-package-lock'];
   await npm(process.execPath, args).catch((error) => {
     throw new SetUpError(`${error.message}\nOr install Node ${OLDEST_MAJOR} or newer yourself and put it first on PATH.`);
   });
@@ -83,15 +83,18 @@ async function fetchNode() {
   renameSync(temporary, fetched);
 }
 
+/** What was installed before is brought up to date in place, so that running programs keep their modules. */
 async function installDependencies() {
   say('Installing dependencies as package-lock.json lists them.');
-  await npm(node, ['ci', '--include=dev', '--include=optional', '--prefer-offline', '--no-audit', '--no-fund']);
+  const command = existsSync(dependencyStamp()) ? ['install', '--no-save'] : ['ci'];
+  await npm(node, [...command, '--include=dev', '--include=optional', '--prefer-offline']);
   mkdirSync(modules, { recursive: true });
   writeFileSync(dependencyStamp(), dependencyHash());
 }
 
 async function build() {
   const { code } = await run(node, [join(root, 'scripts/build.ts'), '--no-types'], { stdio: ['ignore', 2, 2] });
+  stopIfInterrupted(code);
   if (code !== 0) throw new SetUpError('The build failed; its messages are above. Mend the sources and run the command again.');
 }
 
@@ -149,14 +152,12 @@ async function npm(withNode, args) {
   const known = /npm-cli\.[cm]?js$/.test(started) && existsSync(started);
   const [command, leading] = known ? [withNode, [started]] : ['npm', []];
   const task = `npm ${args[0]}`;
-  const { code, output } = await run(command, [...leading, ...args], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], withNode }).catch(
-    (error) => {
-      throw new SetUpError(
-        `${task} could not be started: ${error.message}.\nInstall npm 10 or newer (it comes with Node) and run the command again.`,
-      );
-    },
-  );
+  const options = { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], withNode };
+  const { code, output } = await run(command, [...leading, ...args, '--no-audit', '--no-fund'], options).catch((error) => {
+    throw new SetUpError(`${task} could not be started: ${error.message}.\nInstall npm 10 or newer (it comes with Node) and run it again.`);
+  });
   if (code === 0) return;
+  stopIfInterrupted(code);
   const isNetwork = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT/.test(output);
   throw new SetUpError(
     isNetwork
@@ -194,6 +195,11 @@ function run(command, args, { stdio, cwd, withNode = node }) {
   }).finally(() => {
     for (const signal of signals) process.off(signal, passOn);
   });
+}
+
+function stopIfInterrupted(code) {
+  if (code > 128)
+    throw Object.assign(new SetUpError('Interrupted. Run the command again, it goes on where it stopped.'), { exitCode: code });
 }
 
 /** The package that holds nothing but this platform's binary. */

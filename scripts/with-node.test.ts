@@ -87,7 +87,12 @@ test('a changed source is built before the next script, a changed test is not', 
 test('a changed lockfile is installed before the next script', async () => {
   await run(['scripts/echo.mjs']);
   write('package.json', { name: 'small', version: '2.0.0', private: true });
-  write('package-lock.json', { name: 'small', version: '2.0.0', lockfileVersion: 3, packages: { '': { name: 'small', version: '2.0.0' } } });
+  write('package-lock.json', {
+    name: 'small',
+    version: '2.0.0',
+    lockfileVersion: 3,
+    packages: { '': { name: 'small', version: '2.0.0' } },
+  });
   expect((await run(['scripts/echo.mjs'])).stderr).toContain('Installing dependencies');
   expect((await run(['scripts/echo.mjs'])).stderr).toBe('');
 });
@@ -117,10 +122,26 @@ test('a script that a signal ended gives 128 and the number of the signal', asyn
   expect((await run(['scripts/die.mjs'])).code).toBe(137);
 });
 
+test('a signal during the set-up ends it, and frees the way for the next', async () => {
+  const built = readFileSync(join(root, 'scripts/build.ts'), 'utf8');
+  write('scripts/build.ts', 'console.error("building"); setInterval(() => {}, 1e6);');
+  const child = start(['scripts/echo.mjs']);
+  await new Promise<void>((resolve) => {
+    child.stderr?.on('data', (chunk) => String(chunk).includes('building') && resolve());
+  });
+  child.kill('SIGTERM');
+  expect(await once(child, 'close')).toEqual([143, null]);
+  write('scripts/build.ts', built);
+  expect((await run(['scripts/echo.mjs'])).code).toBe(5);
+});
+
 describe('two at once', () => {
   test('one sets up, the other waits and uses the result', async () => {
     const both = await Promise.all([run(['scripts/echo.mjs', '1']), run(['scripts/echo.mjs', '2'])]);
-    expect(both.map(({ code, stdout }) => [code, stdout])).toEqual([[5, '["1"]\n'], [5, '["2"]\n']]);
+    expect(both.map(({ code, stdout }) => [code, stdout])).toEqual([
+      [5, '["1"]\n'],
+      [5, '["2"]\n'],
+    ]);
     expect(builds()).toBe(1);
     expect(both.filter(({ stderr }) => stderr.includes('Installing')).length).toBe(1);
   });
@@ -189,7 +210,10 @@ describe('what can go wrong is said, with what to do', () => {
     expect(stderr).toContain('Mend the sources');
   });
 
-  test.each([[[], 'Which script?'], [['scripts/nope.ts'], 'There is no file scripts/nope.ts']])('started with %j', async (args, problem) => {
+  test.each([
+    [[], 'Which script?'],
+    [['scripts/nope.ts'], 'There is no file scripts/nope.ts'],
+  ])('started with %j', async (args, problem) => {
     const { code, stderr } = await run(args);
     expect(code).toBe(2);
     expect(stderr).toContain(problem);

@@ -61,8 +61,8 @@ export class Environment implements AsyncDisposable {
     options: TemplateOptions<Input, Args, StandardSchema<unknown, Content>>,
     fn: TemplateFunction<Args, TypedContext<Content>, Answer>,
   ): TemplateFactory<Input>;
-  template(options: TemplateOptions<never, never, StandardSchema | undefined>, fn: TemplateFunction<never, never, never>): unknown {
-    const template = makeTemplate(options, fn);
+  template(options: TemplateOptions<unknown, unknown, StandardSchema | undefined>, fn: TemplateFunction<never, never, never>): unknown {
+    const template = makeTemplate(options as Template['options'], fn);
     if (this.#templates.has(template.id)) {
       throw new HudError('DUPLICATE_TEMPLATE', `Environment '${this.name}' has a template '${template.id}' already.`);
     }

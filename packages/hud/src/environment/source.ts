@@ -183,7 +183,7 @@ function compileError(path: string, cause: unknown): HudError {
 /** The first frame of the stack that is the user's. */
 function placeOf(cause: unknown, bundle: string): string {
   const stack = cause instanceof Error ? cause.stack ?? '' : '';
-  const frame = stack.split('\n').find((line) => /\bat\b/.test(line) && !line.includes('node:') && !line.includes(bundle) && !line.includes('node_modules'));
+  const frame = stack.split('\n').find((line) => /^\s+at /.test(line) && !line.includes('node:') && !line.includes(bundle) && !line.includes('node_modules'));
   const place = /(?:file:\/\/)?(\/[^()\s]+:\d+:\d+)/.exec(frame ?? '')?.[1];
   return place === undefined ? '' : `\n  at ${place}`;
 }

@@ -51,13 +51,13 @@ export interface TemplateOptions<Input = unknown, Args = unknown, Returns = unde
    * A reference solution, run inside the environment by the agent `oracle`; its result is the answer.
    * A task whose solution does not earn the full reward is broken.
    */
-  solution?: (args: Args, context: TemplateContext) => unknown;
+  solution?(args: Args, context: TemplateContext): unknown;
 }
 
 /** A registered template, with its types erased. */
 export interface Template {
   readonly id: string;
-  readonly options: TemplateOptions<never, never, StandardSchema | undefined>;
+  readonly options: TemplateOptions<unknown, never, StandardSchema | undefined>;
   /** JSON Schema of the arguments. */
   readonly argsSchema: JsonObject;
   readonly run: (args: JsonObject, context: TypedContext<unknown>) => AsyncGenerator<unknown, unknown, unknown>;

@@ -1,0 +1,108 @@
+import { decode, encode } from '../../protocol/codec.ts';
+import { isHudError } from '../../protocol/errors.ts';
+import { normalizeTraceId } from '../../protocol/ids.ts';
+import type { RunRecord } from '../../protocol/record.ts';
+import { STEP_SCHEMA, Span, Step } from '../../protocol/trace.ts';
+import { nodeHost } from '../../host/node.ts';
+import { sleep } from '../../host/host.ts';
+import type { Store } from '../../store/index.ts';
+import { defineCommand, type Context } from '../command.ts';
+import { flag } from '../options.ts';
+import { notRecorded, openRecord } from '../record.ts';
+import { stepText } from '../steps.ts';
+import { literal, literalLine } from '../terminal/literal.ts';
+import { ago, reward } from '../terminal/wording.ts';
+
+const POLL_MS = 250;
+
+export const trace = defineCommand({
+  arguments: { '<id>': 'a run, by its trace id or by the first digits of one' },
+  options: {
+    follow: flag('-f, --follow', 'go on until the run has ended'),
+  },
+  notes: 'Reads the record in .hud of the current directory, or in HUD_DIR.\nText of models and environments is shown literally.',
+  run: async ({ args: [id = ''], options }, context) => {
+    const store = await openRecord(context);
+    const run = store === undefined ? undefined : await findRun(store, id);
+    if (store === undefined || run === undefined) {
+      await store?.close();
+      throw notRecorded(`run with the trace id '${id}'`, context);
+    }
+    const reading = { store, traceId: run.traceId, follow: options.follow ?? false, signal: context.signal };
+    if (!context.isJson) return { json: undefined, text: () => traceText(run, reading, context) };
+    await using _store = store;
+    const spans: unknown[] = [];
+    for await (const span of readSpans(reading)) spans.push(encode(Span, span));
+    return { json: spans };
+  },
+});
+
+interface Reading {
+  store: Store;
+  traceId: string;
+  follow: boolean;
+  signal: AbortSignal;
+}
+
+/** By hex digits with or without dashes; any other text is an id that the record keeps hashed. */
+async function findRun(store: Store, id: string): Promise<RunRecord | undefined> {
+  const digits = id.replaceAll('-', '').toLowerCase();
+  const found = /^[0-9a-f]{4,32}$/.test(digits) ? await store.getRun(digits) : undefined;
+  return found ?? await store.getRun(normalizeTraceId(id));
+}
+
+async function* traceText(run: RunRecord, reading: Reading, { out }: Context): AsyncGenerator<string> {
+  await using store = reading.store;
+  const { bold, dim } = out;
+  yield `${bold(literalLine(run.slug))} #${run.repeat + 1}  ${dim(`${literalLine(run.model ?? run.agent ?? '')}  started ${ago(run.startedAt, Date.now())}`)}`;
+  yield dim(`trace ${run.traceId} of job ${run.jobId}`);
+  let turn = 0;
+  for await (const span of readSpans(reading)) {
+    const step = stepOf(span);
+    if (step?.source === 'agent') turn += 1;
+    yield '';
+    yield* step === undefined ? [dim(literalLine(span.name)), ...(span.statusMessage === null ? [] : [out.red(literal(span.statusMessage))])] : stepText(step, turn, out);
+  }
+  yield '';
+  yield* endLines(await store.getRun(run.traceId) ?? run, out);
+}
+
+function endLines(run: RunRecord, { bold, dim, red, yellow }: Context['out']): string[] {
+  if (run.class === undefined) return [yellow('still running, or its process was killed')];
+  const lines = [run.class === 'graded' ? bold(`graded: reward ${reward(run.reward ?? 0)}`) : red(`no verdict: ${run.class}`)];
+  if (run.stopReason !== undefined) lines.push(dim(`the agent stopped: ${run.stopReason}`));
+  if (run.error !== undefined) {
+    lines.push(...literal(run.error.message).split('\n').map(red));
+    if (run.error.hint !== undefined) lines.push(dim(literal(run.error.hint)));
+  }
+  return lines;
+}
+
+/** In the order they were recorded; with `follow` it waits for more until the run has ended. */
+async function* readSpans({ store, traceId, follow, signal }: Reading): AsyncGenerator<Span> {
+  let cursor: string | undefined;
+  let seen = 0; // spans after the cursor that were told already
+  for (;;) {
+    // Asked before the spans are read: once it is true, all spans are there.
+    const hasEnded = !follow || (await store.getRun(traceId))?.class !== undefined;
+    for (;;) {
+      const page = await store.listSpans(traceId, { limit: 500, ...(cursor === undefined ? {} : { cursor }) });
+      yield* page.items.slice(seen);
+      seen = page.nextCursor === undefined ? page.items.length : 0;
+      if (page.nextCursor === undefined) break;
+      cursor = page.nextCursor;
+    }
+    if (hasEnded) return;
+    await sleep(nodeHost, POLL_MS, signal);
+  }
+}
+
+function stepOf(span: Span): Step | undefined {
+  if (span.attributes['hud.schema'] !== STEP_SCHEMA) return undefined;
+  try {
+    return decode(Step, span.attributes['hud.payload'], { what: span.name });
+  } catch (error) {
+    if (isHudError(error)) return undefined; // a newer version's step: its name is shown
+    throw error;
+  }
+}

@@ -1,0 +1,96 @@
+/** What `hud doctor` looks at. Each check is one finding; none changes anything but a probe file that it removes. */
+import { execFile } from 'node:child_process';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { nodeHost } from '../../host/node.ts';
+import { isHudError, messageOf } from '../../protocol/errors.ts';
+import { DEFAULT_PORT } from '../../protocol/messages.ts';
+import type { Context } from '../command.ts';
+import { openRecord, recordDirectory } from '../record.ts';
+import { literalLine } from '../terminal/literal.ts';
+import { plural } from '../terminal/wording.ts';
+
+export interface Finding {
+  name: string;
+  level: 'ok' | 'warn' | 'fail';
+  detail: string;
+  /** What to do about it. */
+  advice?: string;
+}
+
+export async function examine(context: Context): Promise<Finding[]> {
+  return await Promise.all([
+    node(),
+    record(context),
+    cache(),
+    keys(context),
+    port(),
+    tool('bubblewrap', 'bwrap', ['--version'], 'Install bubblewrap: shells that environments offer are isolated with it.'),
+    tool('docker', 'docker', ['version', '--format', '{{.Server.Version}}'], 'Install and start Docker for tasks that bring an image; without it they can run elsewhere.'),
+    tool('python', context.env.HUD_PYTHON ?? 'python3', ['-c', 'import hud, sys; print(sys.version.split()[0])'],
+      'Only environments written in Python need it: pip install hud-python, or point HUD_PYTHON to an interpreter that has it.'),
+  ]);
+}
+
+const OLDEST_NODE = [22, 18] as const;
+
+async function node(): Promise<Finding> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const isNewEnough = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+  if (isNewEnough) return { name: 'node', level: 'ok', detail: process.versions.node };
+  return { name: 'node', level: 'fail', detail: process.versions.node, advice: `Install Node ${OLDEST_NODE.join('.')} or newer.` };
+}
+
+async function record(context: Context): Promise<Finding> {
+  const directory = recordDirectory(context);
+  try {
+    await using store = await openRecord(context);
+    if (store === undefined) return { name: 'record', level: 'ok', detail: `nothing in ${directory} yet` };
+    const { items, nextCursor } = await store.listJobs({ limit: 100 });
+    return { name: 'record', level: 'ok', detail: `${directory}: ${plural(items.length, 'job')}${nextCursor === undefined ? '' : ' and more'}` };
+  } catch (error) {
+    const advice = isHudError(error) ? error.hint : undefined;
+    return { name: 'record', level: 'fail', detail: literalLine(messageOf(error)), advice: advice ?? 'Move the folder away to start afresh, or set HUD_DIR.' };
+  }
+}
+
+async function cache(): Promise<Finding> {
+  const directory = join(homedir(), '.hud', '.cache');
+  const probe = join(directory, `.probe-${process.pid}`);
+  try {
+    await mkdir(directory, { recursive: true });
+    await writeFile(probe, '');
+    return { name: 'cache', level: 'ok', detail: `${directory} is writable` };
+  } catch (error) {
+    return { name: 'cache', level: 'warn', detail: literalLine(messageOf(error)), advice: 'Make it writable: compiled sources are kept there, else in the temporary directory.' };
+  } finally {
+    await rm(probe, { force: true }).catch(() => {}); // it was not written then
+  }
+}
+
+async function port(): Promise<Finding> {
+  const name = 'port';
+  try {
+    const listener = await nodeHost.listen({ host: '127.0.0.1', port: DEFAULT_PORT }, (stream) => stream.destroy());
+    await listener.close();
+    return { name, level: 'ok', detail: `${DEFAULT_PORT} is free` };
+  } catch (error) {
+    if (!isHudError(error) || error.code !== 'PORT_IN_USE') throw error;
+    return { name, level: 'warn', detail: `${DEFAULT_PORT} is taken`, advice: 'An environment may be served there already (`hud client info`); else `hud serve --port 0`.' };
+  }
+}
+
+const TOOL_MS = 10_000;
+
+async function tool(name: string, command: string, args: readonly string[], advice: string): Promise<Finding> {
+  try {
+    const { stdout } = await promisify(execFile)(command, args, { timeout: TOOL_MS });
+    return { name, level: 'ok', detail: literalLine(stdout) || 'present' };
+  } catch (error) {
+    const { code, stderr } = error as { code?: unknown; stderr?: string };
+    const lastLine = stderr?.trim().split('\n').at(-1);
+    return { name, level: 'warn', detail: code === 'ENOENT' ? 'not installed' : literalLine(lastLine || messageOf(error)), advice };
+  }
+}

@@ -1,0 +1,91 @@
+/** The result of a batch for people: rewards by task and repeat, what was left out and why, one mean with its n. */
+import type { Run } from '../../client/index.ts';
+import type { Job } from '../../eval/index.ts';
+import { literal, literalLine } from '../terminal/literal.ts';
+import { table, type Column } from '../terminal/table.ts';
+import type { Terminal } from '../terminal/terminal.ts';
+import { duration, listed, plural, reward } from '../terminal/wording.ts';
+import { numbersOf, type Judgement } from './document.ts';
+
+export function* reportLines(job: Job, judgement: Judgement, terminal: Terminal): Generator<string> {
+  yield* rewardTable(job, terminal);
+  yield '';
+  yield* faultLines(job.errors, terminal);
+  yield* summaryLines(job, judgement, terminal);
+  yield* whereToLook(job, terminal);
+}
+
+/** More repeats than this are told as a count; their columns would not fit. */
+const MAX_REPEAT_COLUMNS = 8;
+
+function rewardTable(job: Job, terminal: Terminal): string[] {
+  const showsRepeats = job.group <= MAX_REPEAT_COLUMNS;
+  const repeats = showsRepeats ? Array.from({ length: job.group }, (_, i) => i) : [];
+  const columns: Column[] = [
+    { header: 'task', shrinks: { min: 12 } },
+    ...repeats.map((repeat): Column => ({ header: job.group === 1 ? 'reward' : `#${repeat + 1}`, align: 'right' })),
+    ...(showsRepeats ? [] : [{ header: 'graded', align: 'right' as const }]),
+    ...(job.group === 1 ? [] : [{ header: 'mean', align: 'right' as const }]),
+  ];
+  const rows = [...job.results].map(([slug, runs]) => [
+    slug,
+    ...repeats.map((repeat) => cellOf(runs.findLast((run) => run.repeat === repeat))),
+    ...(showsRepeats ? [] : [`${runs.filter((run) => run.class === 'graded').length} of ${runs.length}`]),
+    ...(job.group === 1 ? [] : [meanOf(runs)]),
+  ]);
+  return table(columns, rows, terminal, (cell) => (/^\s*[a-z]+$/.test(cell) ? terminal.red(cell) : cell));
+}
+
+/** A reward, or the class of the fault that stands in its place. */
+function cellOf(run: Run | undefined): string {
+  if (run === undefined) return '-';
+  return run.class === 'graded' ? reward(run.reward) : (run.class ?? '-');
+}
+
+function meanOf(runs: readonly Run[]): string {
+  const graded = runs.filter((run) => run.class === 'graded');
+  return graded.length === 0 ? '-' : (graded.reduce((sum, run) => sum + run.reward, 0) / graded.length).toFixed(2);
+}
+
+/** Faults with the same class and message are told once. */
+function* faultLines(errors: readonly Run[], { red, dim, columns, isTTY }: Terminal): Generator<string> {
+  const groups = Map.groupBy(errors, (run) => `${run.class}\n${run.error?.code}\n${run.error?.message}`);
+  for (const [first, ...others] of groups.values()) {
+    if (first === undefined) continue;
+    const [head = '', ...rest] = literal(first.error?.message ?? '').split('\n');
+    const times = others.length === 0 ? '' : ` ×${others.length + 1}`;
+    yield `${red(`${first.class}${times}`)}  ${head}`;
+    for (const line of rest.slice(0, 12)) yield `  ${line}`;
+    if (rest.length > 12) yield dim(`  … ${plural(rest.length - 12, 'more line')}: hud trace ${first.traceId.slice(0, 12)}`);
+    const [hint] = first.error?.hint?.split('\n') ?? [];
+    if (hint !== undefined) yield dim(`  ${literalLine(hint)}`);
+    const slug = literalLine(first.slug);
+    yield dim(isTTY && columns < 100 ? `  in hud trace ${first.traceId.slice(0, 12)}` : `  in ${slug}: hud trace ${first.traceId.slice(0, 12)}`);
+  }
+  if (errors.length > 0) yield '';
+}
+
+function* summaryLines(job: Job, { successThreshold, elapsedMs }: Judgement, { bold, dim }: Terminal): Generator<string> {
+  const { runs, n, interval, excluded } = job.summary();
+  const { mean, naiveMean, successRate } = numbersOf(job, successThreshold);
+  const left = Object.entries(excluded).map(([name, count]) => `${count} ${name}`);
+  const half = interval === null ? undefined : (interval[1] - interval[0]) / 2;
+  const uncertainty = half === undefined ? '' : ` ± ${half.toFixed(2)}`;
+  const basis = `n = ${n}${half === undefined ? '' : ', 95 % interval'}`;
+  yield mean === null
+    ? bold(`mean reward: none, because no run of ${runs} could be graded`)
+    : `${bold(`mean reward ${mean.toFixed(3)}${uncertainty}`)}  (${basis})`;
+  if (left.length > 0) yield `left out ${plural(runs - n, 'run')} without a verdict: ${listed(left)}`;
+  if (left.length > 0 && mean !== null) yield dim(`naive mean ${naiveMean?.toFixed(3)}  (the runs left out counted as 0)`);
+  if (successRate !== null) yield `success rate ${Math.round(successRate * 100)} %  (reward above ${successThreshold})`;
+  const rate = elapsedMs > 0 && runs > 1 ? `  (${(runs / elapsedMs * 1000).toFixed(1)} runs/s)` : '';
+  yield `${plural(runs, 'run')} in ${duration(elapsedMs)}${rate}`;
+}
+
+function* whereToLook(job: Job, { dim }: Terminal): Generator<string> {
+  if (job.store === undefined) return;
+  const example = job.errors[0] ?? job.runs[0];
+  yield '';
+  yield dim(`All runs of this job:  hud jobs ${job.id.slice(0, 12)}`);
+  if (example !== undefined) yield dim(`One run step by step:  hud trace ${example.traceId.slice(0, 12)}`);
+}

@@ -1,0 +1,94 @@
+/** What one `hud eval` is to do: flags over the config file over defaults. */
+import { resolve } from 'node:path';
+import type { Context } from '../command.ts';
+import { flag, count, integer, list, number, pairs, text, texts } from '../options.ts';
+import { UsageError } from '../usage-error.ts';
+import { CONFIG_FILE, readConfigFile, type ConfigFile, type ConfigSources, type EvalSection } from './config-file.ts';
+
+export const evalOptions = {
+  all: flag('--all', 'every task, not only the first'),
+  full: flag('--full', '--all --auto-respond --max-steps 100'),
+  model: text('-m, --model <id>', "the agent's model"),
+  config: pairs('-c, --config <key=value>', 'a setting of the agent, or agent.key=value; repeatable'),
+  fromJson: text('--from-json <file>', 'read all settings from a JSON file'),
+  maxConcurrent: integer('--max-concurrent <n>', 'rollouts at once (default: what this machine carries, 30 elsewhere)', { min: 1 }),
+  maxSteps: integer('--max-steps <n>', "turns of the model (default: the agent's)", { min: 1 }),
+  group: integer('--group, --group-size <n>', 'repeats of each task (default: 1)', { min: 1 }),
+  taskIds: list('--task-ids <a,b,0>', 'tasks by slug, template or 0-based position'),
+  exclude: texts('--exclude <slug>', 'leave this task out; repeatable'),
+  autoRespond: flag('--auto-respond', 'answer an agent that stops to ask'),
+  gateway: flag('-g, --gateway', "call models through the platform's gateway"),
+  runtime: text('--runtime <place>', 'local, or tcp://host:port of a served environment (default: local)'),
+  token: text('--token <secret>', 'the control secret of a served environment (default: HUD_CONTROL_SECRET)'),
+  rolloutTimeout: number('--rollout-timeout <seconds>', 'longest time of a whole rollout', { above: 0 }),
+  failUnder: number('--fail-under <reward>', 'exit with 1 when the mean reward is lower'),
+  successThreshold: number('--success-threshold <reward>', 'a run above this counts as a success (default: 0.7)'),
+  output: text('--output <file>', 'also write every run there, as a line of JSON'),
+  agentModule: text('--agent-module <file>', 'take the agent from the exports of this file'),
+  verbose: count('-v, --verbose', 'log the steps of every run'),
+  yes: flag('-y, --yes', 'do not ask before many model calls'),
+  initConfig: flag('--init-config', `write ${CONFIG_FILE} with every setting explained, and stop`),
+};
+
+type Flags = { [K in keyof typeof evalOptions]?: (typeof evalOptions)[K] extends { parse?: (text: string, previous: (infer T) | undefined) => unknown } ? T : never };
+
+export interface EvalSettings extends Omit<EvalSection, 'taskIds' | 'full' | 'verbose' | 'veryVerbose'> {
+  taskIds?: string[];
+  all: boolean;
+  group: number;
+  successThreshold: number;
+  isVerbose: boolean;
+  /** Settings of agents by name, as the config file spells their keys. */
+  agents: ConfigFile['agents'];
+  /** `--config`: values typed, not yet given to an agent. */
+  config: Record<string, unknown>;
+  output?: string;
+  token?: string;
+  mayAsk: boolean;
+}
+
+/** @throws HudError BAD_CONFIG, UsageError */
+export async function readSettings(positional: readonly string[], flags: Flags, sources: ConfigSources, { cwd }: Context): Promise<EvalSettings> {
+  const path = resolve(cwd, flags.fromJson ?? CONFIG_FILE);
+  if (flags.fromJson !== undefined && !flags.fromJson.endsWith('.json')) throw new UsageError(`--from-json takes a .json file, not '${flags.fromJson}'.`);
+  const file = await readConfigFile(path, sources);
+  if (file === undefined && flags.fromJson !== undefined) throw new UsageError(`There is no file ${flags.fromJson}.`);
+  const section = file?.eval ?? {};
+  const { taskIds: fileIds, full: fileFull, verbose, veryVerbose, ...rest } = section;
+  const full = flags.full ?? fileFull ?? false;
+  const taskIds = flags.taskIds ?? listOf(fileIds);
+  const [source, agent] = positional;
+  return {
+    ...rest,
+    ...defined({
+      source, agent, taskIds,
+      model: flags.model, exclude: flags.exclude, maxConcurrent: flags.maxConcurrent, gateway: flags.gateway, runtime: flags.runtime,
+      rolloutTimeout: flags.rolloutTimeout, failUnder: flags.failUnder, agentModule: flags.agentModule, output: flags.output, token: flags.token,
+      // Set on the command line it wins over everything; `full` wins over the file.
+      maxSteps: flags.maxSteps ?? (full ? 100 : undefined),
+      autoRespond: flags.autoRespond ?? (full ? true : undefined),
+    }),
+    all: flags.all ?? (full || (section.all ?? false)),
+    group: flags.group ?? section.group ?? 1,
+    successThreshold: flags.successThreshold ?? section.successThreshold ?? 0.7,
+    isVerbose: (flags.verbose ?? 0) > 0 || verbose === true || veryVerbose === true,
+    agents: file?.agents ?? {},
+    config: Object.fromEntries(Object.entries(flags.config ?? {}).map(([key, value]) => [key, typed(value)])),
+    mayAsk: flags.yes !== true,
+  };
+}
+
+function listOf(ids: EvalSection['taskIds']): string[] | undefined {
+  if (ids === undefined) return undefined;
+  return typeof ids === 'string' ? ids.split(',').map((id) => id.trim()).filter((id) => id !== '') : ids.map(String);
+}
+
+/** `true`, `false` and numbers as such, any other text as it is. */
+function typed(text: string): unknown {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return text !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+}
+
+function defined<T extends object>(value: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as { [K in keyof T]?: NonNullable<T[K]> };
+}

@@ -1,0 +1,7 @@
+/**
+ * Turns what happens in a run into spans, and spans back into steps.
+ * Stores nothing itself (see `store/`).
+ * Start with `span.ts`.
+ * @module
+ */
+export { spanStep, stepSpan } from './span.ts';
