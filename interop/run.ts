@@ -38,7 +38,9 @@ async function main(): Promise<number> {
   report.heading('TypeScript client, Python environment');
   await using interop = await serveTheirs(python, 'interop');
   await using verifier = await serveTheirs(python, 'interop-verifier');
-  await report.run(typescriptClientCases({ url: interop.url, readsLongFrames: readsLongFrames(python.hudVersion) }));
+  await report.run(typescriptClientCases({
+    url: interop.url, readsLongFrames: isSince(python, 16), isInterruptible: isSince(python, 21),
+  }));
   await report.run(typescriptRolloutCases({ python, urls: { 'interop': interop.url, 'interop-verifier': verifier.url } }));
 
   report.heading('Command lines, each on the other package\'s environment');
@@ -58,9 +60,9 @@ async function serveTheirs(python: Python, env: string): Promise<Served> {
   return await serve(python.command, ['-m', 'hud.environment.server', join(here, 'envs/env.py'), '--env', env], { env: python.env });
 }
 
-/** The limit rose from 65,536 bytes to 16 MiB with release 0.6.16. */
-function readsLongFrames(release: string): boolean {
-  return Number(release.split('.')[2]) >= 16;
+/** The package is of release 0.6.`patch`, or a later one. */
+function isSince({ hudVersion }: Python, patch: number): boolean {
+  return Number.parseInt(hudVersion.split('.')[2] ?? '', 10) >= patch;
 }
 
 async function printVersions(python: Python): Promise<void> {

@@ -1,5 +1,6 @@
 /** Every check that runs no test: types, lint, format, unused code, lockfile, import direction. One line each; output only of those that fail. */
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { runTool } from './run-tool.ts';
 
 const COMPLETE = 'Run `node scripts/complete-lockfile.ts` to add them.';
@@ -25,6 +26,6 @@ async function runCheck({ name, command, args, hint }: (typeof CHECKS)[number]):
   const { code, output } = await runTool(command, args);
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   process.stdout.write(`${code === 0 ? 'passed' : 'FAILED'}  ${name.padEnd(12)} ${seconds} s\n`);
-  if (code !== 0) process.stdout.write(`${output.trimEnd()}\n${hint === undefined ? '' : `${hint}\n`}\n`);
+  if (code !== 0) process.stdout.write(`${stripVTControlCharacters(output.trimEnd())}\n${hint === undefined ? '' : `${hint}\n`}\n`);
   return code === 0;
 }

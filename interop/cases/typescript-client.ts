@@ -12,13 +12,15 @@ export interface PythonServer {
   url: string;
   /** It reads 16 MiB a message, as releases from 0.6.16 on do; the ones before read 65,536 bytes. */
   readsLongFrames: boolean;
+  /** It reads on while a task starts or grades. */
+  isInterruptible: boolean;
 }
 
-export function typescriptClientCases({ url, readsLongFrames }: PythonServer): Case[] {
-  const python = new PythonEnvironment(url);
+export function typescriptClientCases(server: PythonServer): Case[] {
+  const python = new PythonEnvironment(server);
   const cases = [
     ...manifestCases(python), ...sessionCases(python), ...taskCases(python), ...gradeCases(python),
-    ...sizeCases(python, readsLongFrames), ...capabilityCases(python), ...runCases(python),
+    ...sizeCases(python), ...capabilityCases(python), ...runCases(python),
   ];
   return cases.map((one) => ({ ...one, run: async (context) => {
     await one.run(context);
@@ -28,10 +30,14 @@ export function typescriptClientCases({ url, readsLongFrames }: PythonServer): C
 
 /** The served environment, with what several cases ask of it. */
 class PythonEnvironment {
+  readonly readsLongFrames: boolean;
+  readonly isInterruptible: boolean;
   readonly #runtime: Runtime;
 
-  constructor(url: string) {
+  constructor({ url, readsLongFrames, isInterruptible }: PythonServer) {
     this.#runtime = new Runtime(url);
+    this.readsLongFrames = readsLongFrames;
+    this.isInterruptible = isInterruptible;
   }
 
   async connect(options: ConnectOptions = {}): Promise<Client> {
@@ -174,6 +180,17 @@ function sessionCases(python: PythonEnvironment): Case[] {
       assert.equal(await python.cleanups(key), 1);
       await refused(client.grade('done'), /no task in progress/);
     } },
+    ...(python.isInterruptible ? [{ name: 'cancel reaches a start that still runs', async run() {
+      const key = unique('running');
+      await using client = await python.connect();
+      const starting = client.start('slow', { seconds: 25, key });
+      const interrupted = refused(starting, /interrupted/, 'RPC_ERROR');
+      await client.cancel();
+      await interrupted;
+      assert.equal(await python.cleanups(key), 1);
+      assert.equal((await client.start('bare')).prompt, 'nothing to pass');
+      await client.cancel();
+    } }] : []),
     { name: 'heartbeats keep an idle connection alive', async run() {
       await using client = await python.connect({ heartbeatMs: 50, patienceMs: 5_000 });
       await client.start('echo', { tag: 'beat' });
@@ -282,7 +299,7 @@ function gradeCases(python: PythonEnvironment): Case[] {
   ];
 }
 
-function sizeCases(python: PythonEnvironment, readsLongFrames: boolean): Case[] {
+function sizeCases(python: PythonEnvironment): Case[] {
   return [
     { name: 'a 60,000-byte prompt and answer pass', async run() {
       await using client = await python.connect();
@@ -294,7 +311,7 @@ function sizeCases(python: PythonEnvironment, readsLongFrames: boolean): Case[] 
       assert.equal(String((await client.start('large', { size: 70_000 })).prompt).length, 70_000);
       await client.cancel();
     } },
-    readsLongFrames
+    python.readsLongFrames
       ? { name: 'a 200,000-byte answer is graded', async run() {
         await using client = await python.connect();
         await client.start('large', { size: 1 });

@@ -1,9 +1,10 @@
 /** Our scheduler on environments that the Python package serves, placed by address or as child processes. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Taskset, type Job, type RunOptions } from '../../packages/hud/src/eval/index.ts';
 import { defineAgent, type Agent } from '../../packages/hud/src/agents/agent.ts';
-import { connect } from '../../packages/hud/src/client/index.ts';
+import { connect, type Client } from '../../packages/hud/src/client/index.ts';
 import { HudError, Task, type TaskInit } from '../../packages/hud/src/protocol/index.ts';
 import { LocalRuntime, Runtime, type Provider } from '../../packages/hud/src/runtime/index.ts';
 import type { Python } from '../python.ts';
@@ -78,11 +79,24 @@ function servedCases(runtime: Provider, urls: Record<string, string>): Case[] {
       const job = await runAll([row('slow', { seconds: 30, key })], tagReader, { runtime, rolloutTimeout: 1 });
       assert.equal(job.runs[0]?.class, 'timeout');
       await using client = await connect(new Runtime(urls.interop ?? ''));
-      const { prompt } = await client.start('journal');
-      await client.cancel();
-      assert.equal((JSON.parse(String(prompt)) as Record<string, number>)[key], 1);
+      await until(async () => await cleanups(client, key) === 1, 'the hung task was cancelled and cleaned up');
     } },
   ];
+}
+
+async function cleanups(client: Client, key: string): Promise<number> {
+  const { prompt } = await client.start('journal');
+  await client.cancel();
+  return (JSON.parse(String(prompt)) as Record<string, number>)[key] ?? 0;
+}
+
+/** @throws Error when the condition does not come true within ten seconds */
+async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
+  const endsAt = performance.now() + 10_000;
+  while (!(await condition())) {
+    if (performance.now() > endsAt) throw new Error(`after 10 s still not: ${what}`);
+    await sleep(50);
+  }
 }
 
 function verifierCases(runtime: Provider): Case[] {

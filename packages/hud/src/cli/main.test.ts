@@ -22,7 +22,8 @@ test.each([
   { args: ['frobnicate'], message: "There is no command 'hud frobnicate'.", hint: /^Commands: init, serve/ },
   { args: ['--frobnicate'], message: "hud has no flag '--frobnicate'.", hint: /command comes first/ },
   { args: ['eval', '--grop', '3'], message: "Unknown option '--grop'.", hint: 'Did you mean --group?' },
-  { args: ['eval', '--group'], message: /argument missing/, hint: /hud eval --help/ },
+  { args: ['version', '--json', '--no-colour'], message: "Unknown option '--no-colour'.", hint: 'Did you mean --no-color?' },
+  { args: ['init', '--dir'], message: /argument missing/, hint: /hud init --help/ },
   { args: ['eval', '--group', 'many'], message: "--group takes a whole number of at least 1, not 'many'." },
   { args: ['eval', '--fail-under', 'x'], message: "--fail-under takes a number, not 'x'." },
   { args: ['serve', '--port', '70000'], message: "--port takes a whole number from 0 to 65535, not '70000'." },
@@ -33,7 +34,7 @@ test.each([
   { args: ['client', 'info', '--url', 'http://x'], message: "'http://x' is not a control address." },
 ])('$args is wrong usage: exit code 2, nothing on stdout', async ({ args, message, hint }) => {
   await using place = await workplace();
-  const { code, stdout, stderr } = await place.hud([...args, '--json']);
+  const { code, stdout, stderr } = await place.hud(['--json', ...args]);
   expect(code).toBe(2);
   expect(stdout).toBe('');
   const { error } = JSON.parse(stderr) as { error: { code: string; message: string; hints: string[] } };

@@ -53,7 +53,7 @@ async function parseCommand(path: readonly string[], entry: Entry, words: readon
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: 'help', text: help };
-    throw asUsageError(path, error);
+    throw asUsageError(path, error, parser.options.flatMap(({ flags }) => flags.match(/--[\w-]+/g) ?? []));
   }
   const given = parser.opts();
   const options = Object.fromEntries(Object.entries(command.options)
@@ -126,11 +126,12 @@ function unknownCommand(path: readonly string[], entries: Readonly<Record<string
   return new UsageError(`There is no command '${prefix} ${name}'.`, { hint });
 }
 
-/** Commander's sentence, as ours: its suggestion is a hint. */
-function asUsageError(path: readonly string[], error: CommanderError): UsageError {
-  const [first = '', suggestion] = error.message.replace(/^error: /, '').split('\n');
+/** Commander's sentence, as ours. Its own suggestions know only one name of a flag. */
+function asUsageError(path: readonly string[], error: CommanderError, flags: readonly string[]): UsageError {
+  const [first = ''] = error.message.replace(/^error: /, '').split('\n');
   const message = `${first.charAt(0).toUpperCase()}${first.slice(1)}`.replace(/[.]?$/, '.');
-  const near = /Did you mean (?:one of )?(.*)\?/.exec(suggestion ?? '')?.[1];
+  const unknown = error.code === 'commander.unknownOption' ? /'(.*)'/.exec(first)?.[1] : undefined;
+  const near = unknown === undefined ? undefined : nearest(unknown, flags);
   const hint = near === undefined ? `See \`hud ${path.join(' ')} --help\`.` : `Did you mean ${near}?`;
   return new UsageError(message, { hint, cause: error });
 }

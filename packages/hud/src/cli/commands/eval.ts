@@ -1,6 +1,6 @@
 import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
-import type { Agent } from '../../agents/index.ts';
+import type { Agent } from '../../agents/agent.ts';
 import { Taskset, type Job } from '../../eval/index.ts';
 import { HudError, messageOf } from '../../protocol/errors.ts';
 import { stringifyJson } from '../../protocol/json.ts';
@@ -15,7 +15,6 @@ import { reportLines } from '../eval/report.ts';
 import { selectTasks } from '../eval/selection.ts';
 import { evalOptions, readSettings, type EvalSettings } from '../eval/settings.ts';
 import { findSource, placementOf } from '../eval/source.ts';
-import { plural } from '../terminal/wording.ts';
 import { UsageError } from '../usage-error.ts';
 
 export const evaluate = defineCommand({
@@ -31,9 +30,9 @@ Exit code 1 when nothing could be graded or --fail-under was missed; failed runs
     if (options.initConfig) return await writeConfig(context);
     const settings = await readSettings(args, options, { agentNames: AGENT_NAMES, lookup: lookupVariable }, context);
     const agent = await chooseAgent(settings, context);
-    const placement = placementOf(settings.runtime, settings, context);
-    const source = settings.source ?? await findSource(context);
-    const { chosen, passedOver } = selectTasks(await Taskset.fromFile(resolve(context.cwd, source)), settings);
+    const source = resolve(context.cwd, settings.source ?? await findSource(context));
+    const placement = placementOf(source, settings, context);
+    const { chosen, passedOver } = selectTasks(await Taskset.fromFile(source), settings);
     if (passedOver > 0) context.note(`Only the first of ${passedOver + 1} tasks runs: --all runs them all, --task-ids chooses.`);
     await mayCost(agent, chosen.size * settings.group, settings, context);
     return await evaluateTasks(chosen, agent, { ...settings, source, placement }, context);
@@ -69,8 +68,7 @@ async function runTasks(tasks: Taskset, agent: Agent, plan: Plan, output: FileHa
   let job: Job | undefined;
   try {
     const events = tasks.stream(agent, {
-      group: plan.group, signal, config: configOf(plan, agent),
-      ...(provider === undefined ? {} : { runtime: provider }),
+      group: plan.group, runtime: provider, signal, config: configOf(plan, agent),
       ...(maxConcurrent === undefined ? {} : { maxConcurrent }),
       ...(plan.rolloutTimeout === undefined ? {} : { rolloutTimeout: plan.rolloutTimeout }),
     });

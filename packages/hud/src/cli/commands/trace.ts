@@ -1,11 +1,12 @@
-import { decode, encode } from '../../protocol/codec.ts';
+import { encode } from '../../protocol/codec.ts';
 import { isHudError } from '../../protocol/errors.ts';
 import { normalizeTraceId } from '../../protocol/ids.ts';
 import type { RunRecord } from '../../protocol/record.ts';
-import { STEP_SCHEMA, Span, Step } from '../../protocol/trace.ts';
+import { Span, type Step } from '../../protocol/trace.ts';
 import { nodeHost } from '../../host/node.ts';
 import { sleep } from '../../host/host.ts';
 import type { Store } from '../../store/index.ts';
+import { spanStep } from '../../telemetry/index.ts';
 import { defineCommand, type Context } from '../command.ts';
 import { flag } from '../options.ts';
 import { notRecorded, openRecord } from '../record.ts';
@@ -98,9 +99,8 @@ async function* readSpans({ store, traceId, follow, signal }: Reading): AsyncGen
 }
 
 function stepOf(span: Span): Step | undefined {
-  if (span.attributes['hud.schema'] !== STEP_SCHEMA) return undefined;
   try {
-    return decode(Step, span.attributes['hud.payload'], { what: span.name });
+    return spanStep(span);
   } catch (error) {
     if (isHudError(error)) return undefined; // a newer version's step: its name is shown
     throw error;

@@ -25,7 +25,7 @@ export async function examine(context: Context): Promise<Finding[]> {
     node(),
     record(context),
     cache(),
-    keys(context),
+
     port(),
     tool('bubblewrap', 'bwrap', ['--version'], 'Install bubblewrap: shells that environments offer are isolated with it.'),
     tool('docker', 'docker', ['version', '--format', '{{.Server.Version}}'], 'Install and start Docker for tasks that bring an image; without it they can run elsewhere.'),

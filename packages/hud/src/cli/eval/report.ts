@@ -10,13 +10,16 @@ import { numbersOf, type Judgement } from './document.ts';
 export function* reportLines(job: Job, judgement: Judgement, terminal: Terminal): Generator<string> {
   yield* rewardTable(job, terminal);
   yield '';
-  yield* faultLines(job.errors, terminal);
+  yield* faultLines(job.runs.filter((run) => run.error !== undefined), terminal);
   yield* summaryLines(job, judgement, terminal);
   yield* whereToLook(job, terminal);
 }
 
 /** More repeats than this are told as a count; their columns would not fit. */
 const MAX_REPEAT_COLUMNS = 8;
+const MAX_MESSAGE_LINES = 12;
+/** Enough to name one id of a record. */
+const ID_DIGITS = 12;
 
 function rewardTable(job: Job, terminal: Terminal): string[] {
   const showsRepeats = job.group <= MAX_REPEAT_COLUMNS;
@@ -47,22 +50,23 @@ function meanOf(runs: readonly Run[]): string {
   return graded.length === 0 ? '-' : (graded.reduce((sum, run) => sum + run.reward, 0) / graded.length).toFixed(2);
 }
 
-/** Faults with the same class and message are told once. */
-function* faultLines(errors: readonly Run[], { red, dim, columns, isTTY }: Terminal): Generator<string> {
-  const groups = Map.groupBy(errors, (run) => `${run.class}\n${run.error?.code}\n${run.error?.message}`);
+/** Faults with the same class and message are told once. A run may be graded although its agent failed. */
+function* faultLines(runs: readonly Run[], terminal: Terminal): Generator<string> {
+  const { red, yellow, dim } = terminal;
+  const groups = Map.groupBy(runs, (run) => `${run.class}\n${run.error?.code}\n${run.error?.message}`);
   for (const [first, ...others] of groups.values()) {
     if (first === undefined) continue;
-    const [head = '', ...rest] = literal(first.error?.message ?? '').split('\n');
     const times = others.length === 0 ? '' : ` ×${others.length + 1}`;
-    yield `${red(`${first.class}${times}`)}  ${head}`;
-    for (const line of rest.slice(0, 12)) yield `  ${line}`;
-    if (rest.length > 12) yield dim(`  … ${plural(rest.length - 12, 'more line')}: hud trace ${first.traceId.slice(0, 12)}`);
+    const title = first.class === 'graded' ? yellow(`graded, but the agent failed${times}`) : red(`${first.class}${times}`);
+    const [head = '', ...rest] = literal(first.error?.message ?? '').split('\n');
+    yield `${title}  ${head}`;
+    for (const line of rest.slice(0, MAX_MESSAGE_LINES)) yield `  ${line}`;
+    if (rest.length > MAX_MESSAGE_LINES) yield dim(`  … and ${plural(rest.length - MAX_MESSAGE_LINES, 'line')} more`);
     const [hint] = first.error?.hint?.split('\n') ?? [];
     if (hint !== undefined) yield dim(`  ${literalLine(hint)}`);
-    const slug = literalLine(first.slug);
-    yield dim(isTTY && columns < 100 ? `  in hud trace ${first.traceId.slice(0, 12)}` : `  in ${slug}: hud trace ${first.traceId.slice(0, 12)}`);
+    yield dim(`  ${others.length === 0 ? 'see' : 'for one, see'} hud trace ${first.traceId.slice(0, ID_DIGITS)}`);
   }
-  if (errors.length > 0) yield '';
+  if (groups.size > 0) yield '';
 }
 
 function* summaryLines(job: Job, { successThreshold, elapsedMs }: Judgement, { bold, dim }: Terminal): Generator<string> {
@@ -86,6 +90,6 @@ function* whereToLook(job: Job, { dim }: Terminal): Generator<string> {
   if (job.store === undefined) return;
   const example = job.errors[0] ?? job.runs[0];
   yield '';
-  yield dim(`All runs of this job:  hud jobs ${job.id.slice(0, 12)}`);
-  if (example !== undefined) yield dim(`One run step by step:  hud trace ${example.traceId.slice(0, 12)}`);
+  yield dim(`All runs of this job:  hud jobs ${job.id.slice(0, ID_DIGITS)}`);
+  if (example !== undefined) yield dim(`One run step by step:  hud trace ${example.traceId.slice(0, ID_DIGITS)}`);
 }

@@ -1,7 +1,8 @@
 /** Which file holds the tasks when nobody says, and where they run. */
 import { readdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { isHudError } from '../../protocol/errors.ts';
-import type { ProviderObject } from '../../runtime/index.ts';
+import { LocalRuntime, type ProviderObject } from '../../runtime/index.ts';
 import { controlAddress } from '../attach.ts';
 import type { Context } from '../command.ts';
 import { ask } from '../ask.ts';
@@ -22,20 +23,26 @@ export async function findSource(context: Context): Promise<string> {
 }
 
 export interface Placement {
-  /** Undefined: each row in a process of the source it came from. */
-  provider?: ProviderObject;
+  provider: ProviderObject;
+  /** Undefined: what the provider carries. */
   maxConcurrent?: number;
 }
 
 /** Rollouts at once on an environment that is served elsewhere. */
 const DEFAULT_ELSEWHERE = 30;
 
-/** @throws UsageError for a place that there is not */
-export function placementOf(runtime: string | undefined, options: { maxConcurrent?: number | undefined; token?: string | undefined }, context: Context): Placement {
-  const limit = options.maxConcurrent === undefined ? {} : { maxConcurrent: options.maxConcurrent };
-  if (runtime === undefined || runtime === 'local') return limit;
+/**
+ * @param source absolute; rows in a data file run in its folder
+ * @throws UsageError for a place that there is not
+ */
+export function placementOf(source: string, settings: { runtime?: string | undefined; maxConcurrent?: number | undefined; token?: string | undefined }, context: Context): Placement {
+  const { runtime = 'local', maxConcurrent } = settings;
+  if (runtime === 'local') {
+    const isRows = /\.(jsonl?|csv)$/.test(source);
+    return { provider: new LocalRuntime(isRows ? dirname(source) : source), ...(maxConcurrent === undefined ? {} : { maxConcurrent }) };
+  }
   try {
-    return { provider: controlAddress(runtime, options.token, context), maxConcurrent: options.maxConcurrent ?? DEFAULT_ELSEWHERE };
+    return { provider: controlAddress(runtime, settings.token, context), maxConcurrent: maxConcurrent ?? DEFAULT_ELSEWHERE };
   } catch (error) {
     if (!isHudError(error)) throw error;
     throw new UsageError(`There is no runtime '${runtime}'.`, { hint: 'Use local, or tcp://host:port of an environment that is served already.', cause: error });

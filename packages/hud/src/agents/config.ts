@@ -1,0 +1,32 @@
+/** What every agent on a model takes; each model API adds its own. */
+
+export interface ToolAgentConfig {
+  /** @default the agent's own */
+  model?: string;
+  /** Explicit credentials win over the environment's. */
+  apiKey?: string;
+  /** Another server that speaks the same API. */
+  baseUrl?: string;
+  /** Force the vendor's own API or the gateway. @default whichever has a key, the vendor first */
+  via?: 'provider' | 'gateway';
+  systemPrompt?: string;
+  /** Model turns, at most. @default 10 */
+  maxSteps?: number;
+  /** Deadline of one run, in seconds. */
+  timeoutSeconds?: number;
+  /** Deadline of one tool call, in seconds. */
+  toolTimeoutSeconds?: number;
+  /** Ask for citations where the API has them. @default false */
+  citationsEnabled?: boolean;
+  /** End the run at these instead of letting the model react. @default none */
+  stopOn?: readonly ('length' | 'malformed_tool_call')[];
+  /** Decides on the text of a turn without tool calls: a reply goes back to the model, undefined ends the run. */
+  autoRespond?: (content: string, context: { signal: AbortSignal }) => Promise<string | undefined>;
+  /** Stream replies. @default true */
+  stream?: boolean;
+  /** Further tries after a rate limit, an overload or a broken connection. @default 5 */
+  maxRetries?: number;
+}
+
+/** Truncation by any vendor's word for it. */
+export const TRUNCATED: ReadonlySet<string> = new Set(['length', 'max_output_tokens', 'max_tokens', 'MAX_TOKENS']);

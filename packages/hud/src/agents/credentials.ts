@@ -1,0 +1,42 @@
+/** Whose key opens a model: what the caller passed, the vendor's own, or the gateway's. */
+import { HudError } from '../protocol/errors.ts';
+import { readSetting } from './settings.ts';
+
+export interface Vendor {
+  /** For messages: `Claude`, `OpenAI`. */
+  label: string;
+  keyVariable: string;
+  /** Where the vendor's own SDK looks for another server. */
+  baseUrlVariable?: string;
+}
+
+export interface Credentials {
+  apiKey: string;
+  /** Absent: the vendor's own address. */
+  baseUrl?: string;
+  isGateway: boolean;
+}
+
+/** @throws HudError MODEL_KEY_MISSING naming the variables, and how to go on without any key */
+export function findCredentials(config: { apiKey?: string; baseUrl?: string; via?: 'provider' | 'gateway' }, vendor: Vendor): Credentials {
+  const ownUrl = config.baseUrl ?? (vendor.baseUrlVariable === undefined ? undefined : readSetting(vendor.baseUrlVariable));
+  const ownKey = config.apiKey ?? readSetting(vendor.keyVariable) ?? (config.baseUrl === undefined ? undefined : 'none');
+  if (config.via !== 'gateway' && ownKey !== undefined) {
+    return { apiKey: ownKey, isGateway: false, ...(ownUrl === undefined ? {} : { baseUrl: ownUrl }) };
+  }
+  const gateway = gatewayUrl();
+  const gatewayKey = readSetting('HUD_API_KEY');
+  if (config.via !== 'provider' && gateway !== undefined && gatewayKey !== undefined) {
+    return { apiKey: gatewayKey, baseUrl: gateway, isGateway: true };
+  }
+  const wanted = config.via === 'gateway' ? 'HUD_API_KEY and HUD_BASE_URL' : vendor.keyVariable;
+  throw new HudError('MODEL_KEY_MISSING', `${vendor.label} needs a key: ${wanted} is not set.`, {
+    hint: `Run \`hud set ${vendor.keyVariable}=…\`, or use a gateway with HUD_BASE_URL and HUD_API_KEY. Without any key, the agents oracle and nop work.`,
+  });
+}
+
+/** One base URL serves everything unless the gateway's is set by itself. */
+export function gatewayUrl(): string | undefined {
+  const base = readSetting('HUD_BASE_URL');
+  return readSetting('HUD_GATEWAY_URL') ?? (base === undefined ? undefined : `${base.replace(/\/$/, '')}/gateway`);
+}

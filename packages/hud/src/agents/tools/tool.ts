@@ -1,0 +1,25 @@
+/** A tool as the loop and the model adapters see it: a description, and a function. */
+import type { JsonObject } from '../../protocol/json.ts';
+import type { ToolResult } from '../../protocol/trace.ts';
+
+export interface AgentTool {
+  /** Unique in a run; letters, digits, `_` and `-`, at most 64. */
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema of the arguments, an object. */
+  readonly inputSchema: JsonObject;
+  /**
+   * Runs the tool. An ordinary failure (a non-zero exit, a refused path) is a result with `isError`,
+   * so that the model can react; a rejection counts as one too, except when the signal fired.
+   */
+  execute(args: JsonObject, context: { signal: AbortSignal }): Promise<ToolResult>;
+}
+
+export function textResult(text: string, isError = false): ToolResult {
+  return { content: [{ type: 'text', text }], isError };
+}
+
+/** The text blocks of a result, joined by newlines. */
+export function resultText(result: ToolResult): string {
+  return result.content.map((block) => (block.type === 'text' ? block.text : undefined)).filter((text) => text !== undefined).join('\n');
+}
