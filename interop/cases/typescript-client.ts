@@ -185,6 +185,7 @@ function sessionCases(python: PythonEnvironment): Case[] {
       await using client = await python.connect();
       const starting = client.start('slow', { seconds: 25, key });
       const interrupted = refused(starting, /interrupted/, 'RPC_ERROR');
+      await sleep(200); // so that the task is inside its first part
       await client.cancel();
       await interrupted;
       assert.equal(await python.cleanups(key), 1);

@@ -16,8 +16,9 @@ export const EXIT = {
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage;
-  if (isHudError(error) && error.code === 'CANCELLED') return EXIT.interrupted;
-  return EXIT.failed;
+  if (!isHudError(error)) return EXIT.failed;
+  if (error.code === 'CANCELLED') return EXIT.interrupted;
+  return error.code === 'AGENT_UNKNOWN' ? EXIT.usage : EXIT.failed;
 }
 
 /** The message, then its hints, each on a line of its own; with HUD_DEBUG=1 the stack too. */

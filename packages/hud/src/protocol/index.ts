@@ -13,6 +13,7 @@ export { dashedUuid, isPathComponent, normalizeEnvironmentName, normalizeTraceId
 export { Float, compareCodePoints, float, isPlainObject, parseJson, pythonJson, stringifyJson, type JsonObject } from './json.ts';
 export * as messages from './messages.ts';
 export { RuntimeConfig, mergeRuntimeConfig } from './runtime.ts';
+export { diffTasks, taskSignature, type SyncPlan } from './sync.ts';
 export { AgentConfig, Task, TaskRow, isTask, type TaskInit } from './task.ts';
 export {
   AgentStep, Citation, ContentBlock, PromptMessage, STEP_SCHEMA, STOP_REASONS, Sample, Span, Step, TRACE_STATUS,

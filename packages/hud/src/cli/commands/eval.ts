@@ -1,13 +1,13 @@
 import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
-import type { Agent } from '../../agents/agent.ts';
+import { AGENT_TYPES, readSetting, type Agent } from '../../agents/index.ts';
 import { Taskset, type Job } from '../../eval/index.ts';
 import { HudError, messageOf } from '../../protocol/errors.ts';
 import { stringifyJson } from '../../protocol/json.ts';
 import { confirm } from '../ask.ts';
 import { defineCommand, type Context, type Result } from '../command.ts';
 import { EXIT } from '../error-report.ts';
-import { AGENT_NAMES, chooseAgent, lookupVariable } from '../eval/agent-choice.ts';
+import { chooseAgent } from '../eval/agent-choice.ts';
 import { CONFIG_FILE, CONFIG_TEMPLATE } from '../eval/config-file.ts';
 import { evalDocument, numbersOf, runDocument } from '../eval/document.ts';
 import { makeProgress } from '../eval/progress.ts';
@@ -20,7 +20,7 @@ import { UsageError } from '../usage-error.ts';
 export const evaluate = defineCommand({
   arguments: {
     '[source]': 'file or directory with tasks: .ts, .js, .json, .jsonl, .csv (default: the one in this folder)',
-    '[agent]': `${AGENT_NAMES.join(', ')}, or the name of a model`,
+    '[agent]': `${AGENT_TYPES.join(', ')}, or the name of a model`,
   },
   options: evalOptions,
   notes: `Settings come from the command line, then from ${CONFIG_FILE} in this folder.
@@ -28,7 +28,7 @@ Every run is recorded in .hud of this folder, or in HUD_DIR: see \`hud jobs\` an
 Exit code 1 when nothing could be graded or --fail-under was missed; failed runs alone are no failure.`,
   run: async ({ args, options }, context) => {
     if (options.initConfig) return await writeConfig(context);
-    const settings = await readSettings(args, options, { agentNames: AGENT_NAMES, lookup: lookupVariable }, context);
+    const settings = await readSettings(args, options, { agentNames: AGENT_TYPES, lookup: readSetting }, context);
     const agent = await chooseAgent(settings, context);
     const source = resolve(context.cwd, settings.source ?? await findSource(context));
     const placement = placementOf(source, settings, context);

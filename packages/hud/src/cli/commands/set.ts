@@ -1,6 +1,7 @@
+import { userSettingsPath } from '../../agents/settings.ts';
 import { defineCommand } from '../command.ts';
 import { parsePair } from '../options.ts';
-import { saveUserSettings, userSettingsPath } from '../user-settings.ts';
+import { saveUserSettings } from '../user-settings.ts';
 
 export const set = defineCommand({
   arguments: { '<pair...>': 'KEY=VALUE, such as ANTHROPIC_API_KEY=sk-…' },

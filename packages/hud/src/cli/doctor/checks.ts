@@ -4,6 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { readSetting } from '../../agents/settings.ts';
 import { nodeHost } from '../../host/node.ts';
 import { isHudError, messageOf } from '../../protocol/errors.ts';
 import { DEFAULT_PORT } from '../../protocol/messages.ts';
@@ -25,6 +26,7 @@ export async function examine(context: Context): Promise<Finding[]> {
     node(),
     record(context),
     cache(),
+    keys(),
 
     port(),
     tool('bubblewrap', 'bwrap', ['--version'], 'Install bubblewrap: shells that environments offer are isolated with it.'),
@@ -68,6 +70,14 @@ async function cache(): Promise<Finding> {
   } finally {
     await rm(probe, { force: true }).catch(() => {}); // it was not written then
   }
+}
+
+const KEYS = ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'GEMINI_API_KEY', 'HUD_API_KEY'];
+
+async function keys(): Promise<Finding> {
+  const present = KEYS.filter((name) => readSetting(name) !== undefined);
+  if (present.length > 0) return { name: 'keys', level: 'ok', detail: present.join(', ') };
+  return { name: 'keys', level: 'warn', detail: 'none', advice: `To run models: hud set ${KEYS[0]}=… (or ${KEYS.slice(1).join(', ')}). The agents oracle and nop need none.` };
 }
 
 async function port(): Promise<Finding> {

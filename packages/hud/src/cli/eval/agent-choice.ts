@@ -1,28 +1,54 @@
 /** The agent that `hud eval` runs: by name, by model, or from a file of the user's. */
 import { resolve } from 'node:path';
-import { asAgent, type Agent, type AgentLike } from '../../agents/agent.ts';
+import { AGENT_TYPES, asAgent, createAgent, type Agent, type AgentLike, type CreateAgentConfig } from '../../agents/index.ts';
+import { resolveModel } from '../../agents/catalogue.ts';
 import { loadSource } from '../../environment/index.ts';
-import { HudError } from '../../protocol/errors.ts';
+import { HudError, isHudError } from '../../protocol/errors.ts';
 import { ask } from '../ask.ts';
 import type { Context } from '../command.ts';
 import { UsageError } from '../usage-error.ts';
+import { gpt5AutoRespond } from './auto-respond.ts';
 import type { EvalSettings } from './settings.ts';
 
-export const AGENT_NAMES: readonly string[] = ['claude', 'openai', 'gemini', 'openai_compatible', 'oracle', 'nop'];
-
-export function lookupVariable(name: string): string | undefined {
-  return process.env[name];
+/** @throws HudError AGENT_UNKNOWN, MODEL_KEY_MISSING; UsageError */
+export async function chooseAgent(settings: EvalSettings, context: Context): Promise<Agent> {
+  if (settings.agentModule !== undefined) return await agentOf(resolve(context.cwd, settings.agentModule));
+  const name = settings.agent ?? await ask(context, {
+    question: 'Which agent?', choices: AGENT_TYPES, otherwise: 'hud eval needs an agent.', hint: `Name one: ${AGENT_TYPES.join(', ')}, or a model.`,
+  });
+  const { type } = await resolveModel(name);
+  try {
+    return await createAgent(name, configOf(type, settings));
+  } catch (error) {
+    // What an agent can't do without, such as a model, is missing on the command line.
+    if (isHudError(error) && error.code === 'BAD_ARGUMENT') throw new UsageError(error.message, { hint: error.hint ?? '', cause: error });
+    throw error;
+  }
 }
 
-/** @throws UsageError for a name that is neither an agent nor a model */
-export async function chooseAgent(settings: EvalSettings, context: Context): Promise<Agent> {
-  if (settings.agentModule !== undefined) {
-    if (settings.agent !== undefined) throw new UsageError('An agent and --agent-module exclude each other.');
-    return await agentOf(resolve(context.cwd, settings.agentModule));
-  }
-  const name = settings.agent ?? await ask(context, { question: 'Which agent?', choices: AGENT_NAMES, otherwise: 'hud eval needs an agent.', hint: `Name one: ${AGENT_NAMES.join(', ')}.` });
-  const { createAgent } = await import('../../agents/index.ts');
-  return createAgent(name, {});
+/** The agent's section of the config file, under `--config`, under the flags that have a name of their own. */
+function configOf(type: string, { agents, config, model, maxSteps, gateway, autoRespond }: EvalSettings): CreateAgentConfig {
+  const named = {
+    model, maxSteps,
+    via: gateway === true ? 'gateway' as const : undefined,
+    autoRespond: autoRespond === true ? gpt5AutoRespond() : undefined,
+  };
+  const merged = { ...camelCased(agents[type] ?? {}), ...camelCased(ownKeys(type, config)), ...named };
+  return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined));
+}
+
+/** `max_tokens=…` is for the chosen agent, `claude.max_tokens=…` for claude alone. */
+function ownKeys(type: string, config: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(config).flatMap(([key, value]) => {
+    const [prefix = '', rest] = key.split(/\.(.*)/);
+    if (rest === undefined) return [[key, value]];
+    if (!AGENT_TYPES.some((known) => known === prefix)) throw new UsageError(`--config ${key}: there is no agent '${prefix}'.`, { hint: `Agents: ${AGENT_TYPES.join(', ')}.` });
+    return prefix === type ? [[rest, value]] : [];
+  }));
+}
+
+function camelCased(config: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()), value]));
 }
 
 /**
@@ -31,11 +57,14 @@ export async function chooseAgent(settings: EvalSettings, context: Context): Pro
  */
 async function agentOf(path: string): Promise<Agent> {
   const exports = await loadSource(path);
-  const isAgent = (value: unknown): value is AgentLike => typeof value === 'function'
-    || (typeof value === 'object' && value !== null && 'run' in value && typeof value.run === 'function' && 'name' in value);
   const [only, ...others] = 'agent' in exports ? [exports.agent] : Object.values(exports).filter(isAgent);
   if (isAgent(only) && others.length === 0) return asAgent(only);
   throw new HudError('BAD_SOURCE', `${path} exports ${others.length > 0 ? 'several agents' : 'no agent'}.`, {
     hint: "Export one as `agent`: a function (run) => { run.trace.content = 'answer'; }, or an object with a name and such a run.",
   });
+}
+
+function isAgent(value: unknown): value is AgentLike {
+  if (typeof value === 'function') return true;
+  return typeof value === 'object' && value !== null && 'name' in value && 'run' in value && typeof value.run === 'function';
 }

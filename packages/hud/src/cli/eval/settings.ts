@@ -54,16 +54,18 @@ export async function readSettings(positional: readonly string[], flags: Flags, 
   const file = await readConfigFile(path, sources);
   if (file === undefined && flags.fromJson !== undefined) throw new UsageError(`There is no file ${flags.fromJson}.`);
   const section = file?.eval ?? {};
-  const { taskIds: fileIds, full: fileFull, verbose, veryVerbose, ...rest } = section;
+  const { taskIds: fileIds, full: fileFull, agentModule: _fileModule, verbose, veryVerbose, ...rest } = section;
   const full = flags.full ?? fileFull ?? false;
   const taskIds = flags.taskIds ?? listOf(fileIds);
   const [source, agent] = positional;
+  if (agent !== undefined && flags.agentModule !== undefined) throw new UsageError(`The agent '${agent}' and --agent-module exclude each other.`);
   return {
     ...rest,
     ...defined({
       source, agent, taskIds,
+      agentModule: flags.agentModule ?? (agent === undefined ? section.agentModule : undefined),
       model: flags.model, exclude: flags.exclude, maxConcurrent: flags.maxConcurrent, gateway: flags.gateway, runtime: flags.runtime,
-      rolloutTimeout: flags.rolloutTimeout, failUnder: flags.failUnder, agentModule: flags.agentModule, output: flags.output, token: flags.token,
+      rolloutTimeout: flags.rolloutTimeout, failUnder: flags.failUnder, output: flags.output, token: flags.token,
       // Set on the command line it wins over everything; `full` wins over the file.
       maxSteps: flags.maxSteps ?? (full ? 100 : undefined),
       autoRespond: flags.autoRespond ?? (full ? true : undefined),
