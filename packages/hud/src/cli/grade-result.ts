@@ -5,12 +5,11 @@ import { EXIT } from './error-report.ts';
 import { literal } from './terminal/literal.ts';
 
 export function gradeResult(grade: Grade, { note }: Context): Result {
-  const { subscores } = evaluationOf(grade) as { subscores?: unknown };
   const json = {
     score: grade.reward,
     isError: grade.isError,
     ...(grade.content === undefined ? {} : { content: grade.content }),
-    ...(subscores === undefined ? {} : { subscores }),
+    ...(grade.subscores === undefined ? {} : { subscores: evaluationOf(grade).subscores }),
     ...(Object.keys(grade.info).length === 0 ? {} : { info: grade.info }),
   };
   if (!grade.isError) return { json, text: () => [String(grade.reward)] };

@@ -69,7 +69,7 @@ function startProgram(cwd: string, args: readonly string[], options: RunOptions)
 
 const ENVIRONMENT = fileURLToPath(new URL('../environment/index.ts', import.meta.url));
 
-/** `count_letter` over three words, with a solution; and `slow`, which grades only when it is left alone. */
+/** A template with a solution, and a task for each of three words. */
 export const LETTERS = `
 import { Environment } from '${ENVIRONMENT}';
 import { z } from 'zod';

@@ -13,7 +13,7 @@ test('it announces the port on stdout and itself on stderr', async () => {
   expect(client.env).toEqual({ name: 'letters', version: '0.0.1' });
   const { stdout, stderr } = await server.stop('SIGTERM');
   expect(stdout).toBe(`HUD_SERVE_PORT=${server.port}\n`);
-  expect(stderr).toBe(`letters 0.0.1\nserving on tcp://127.0.0.1:${server.port}\n2 templates, 0 capabilities\nStopping …\nStopped.\n`);
+  expect(stderr).toBe(`letters 0.0.1\nserving on tcp://127.0.0.1:${server.port}\n1 template, 0 capabilities\nStopping …\nStopped.\n`);
 });
 
 test.each(['SIGINT', 'SIGTERM'] as const)('%s runs clean-up of tasks and hooks before it ends with 0', async (signal) => {
@@ -144,7 +144,7 @@ test('under --json it prints one document and nothing else', async () => {
   const { code, stdout, stderr } = await program.finished;
   expect(code).toBe(0);
   expect(stderr).toBe('');
-  expect(JSON.parse(stdout)).toMatchObject({ name: 'letters', version: '0.0.1', url: expect.stringMatching(/^tcp:/), port: expect.any(Number), templates: 2, capabilities: 0 });
+  expect(JSON.parse(stdout)).toMatchObject({ name: 'letters', version: '0.0.1', url: expect.stringMatching(/^tcp:/), port: expect.any(Number), templates: 1, capabilities: 0 });
 });
 
 async function serve(program: Program): Promise<AsyncDisposable & { url: string; port: number; stop(signal: NodeJS.Signals): Program['finished'] }> {
