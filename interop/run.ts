@@ -46,9 +46,10 @@ async function main(): Promise<number> {
   report.heading('Command lines, each on the other package\'s environment');
   const { command, args } = ourCli('serve', `${join(here, 'envs/env.ts')}:env`, '--port', '0');
   await using ours = await serve(command, args);
+  await using theirs = await serveTheirs(python, 'interop'); // a fresh one: what a failed case left parked would fail all of these
   const scratch = await mkdtemp(join(tmpdir(), 'hud-interop-cwd-'));
   try {
-    await runCommandLines({ python, report, urls: { Python: interop.url, TypeScript: ours.url }, folder: scratch });
+    await runCommandLines({ python, report, urls: { Python: theirs.url, TypeScript: ours.url }, folder: scratch });
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }

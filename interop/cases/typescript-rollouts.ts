@@ -120,7 +120,7 @@ function verifierCases(runtime: Provider): Case[] {
 }
 
 function childCases(python: Python): Case[] {
-  const local = new LocalRuntime(SOURCE, { python: python.command });
+  const local = new LocalRuntime(SOURCE, { python: python.command, readyTimeout: 30 });
   const cases: Case[] = [
     { name: 'LocalRuntime serves env.py in a child process for each run', async run() {
       const job = await runAll([row('echo', { tag: 'child' })], tagReader, { runtime: local, group: 2 });
@@ -136,8 +136,8 @@ function childCases(python: Python): Case[] {
     } },
     { name: "an environment that the file does not define fails with the child's words", async run() {
       const job = await runAll([new Task({ env: 'absent', id: 'echo' })], tagReader, { runtime: local });
-      assert.equal(job.runs[0]?.class, 'boot');
       assert.match(job.runs[0]?.error?.message ?? '', /no Environment named 'absent'/);
+      assert.deepEqual([job.runs[0]?.class, job.runs[0]?.error?.code], ['boot', 'RUNTIME_EXITED']);
     } },
   ];
   const env = { ...python.env, HUD_PYTHON: python.command };

@@ -1,6 +1,8 @@
 import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
-import { AGENT_TYPES, readSetting, type Agent } from '../../agents/index.ts';
+import type { Agent } from '../../agents/agent.ts';
+import { AGENT_TYPES } from '../../agents/catalogue.ts';
+import { readSetting } from '../../agents/settings.ts';
 import { Taskset, type Job } from '../../eval/index.ts';
 import { HudError, messageOf } from '../../protocol/errors.ts';
 import { stringifyJson } from '../../protocol/json.ts';

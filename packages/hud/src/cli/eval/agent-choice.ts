@@ -1,7 +1,8 @@
 /** The agent that `hud eval` runs: by name, by model, or from a file of the user's. */
 import { resolve } from 'node:path';
-import { AGENT_TYPES, asAgent, createAgent, type Agent, type AgentLike, type CreateAgentConfig } from '../../agents/index.ts';
-import { resolveModel } from '../../agents/catalogue.ts';
+import { asAgent, type Agent, type AgentLike } from '../../agents/agent.ts';
+import { AGENT_TYPES, resolveModel } from '../../agents/catalogue.ts';
+import { createAgent, type CreateAgentConfig } from '../../agents/create-agent.ts'; // not index.ts: that loads every adapter
 import { loadSource } from '../../environment/index.ts';
 import { HudError, isHudError } from '../../protocol/errors.ts';
 import { ask } from '../ask.ts';
