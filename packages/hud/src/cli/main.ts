@@ -1,39 +1,48 @@
 /**
  * The program `hud`. Reads the command line, runs one command, prints its result or its error, exits.
- * The only file that prints errors and exits; a command returns.
+ * The only file that prints errors and exits; a command returns. Loads what it needs when it needs it:
+ * help and version are to cost little more than starting Node does.
  * Start with `command-table.ts`, then a file of `commands/`.
  * @module
  */
-import { once } from 'node:events';
 import type { Context, Result } from './command.ts';
-import { EXIT, errorDocument, errorLines, exitCodeOf } from './error-report.ts';
-import { listenForInterrupt } from './interrupt.ts';
-import { parse, readGlobals } from './parse.ts';
-import { makeTerminal, wantsColor } from './terminal/terminal.ts';
+import { quickAnswer } from './help.ts';
 
 process.exit(await main(process.argv.slice(2)));
 
 async function main(argv: readonly string[]): Promise<number> {
-  const globals = readGlobals(argv);
+  const reader = watchReader();
+  const quick = quickAnswer(argv);
+  if (quick === undefined) return await runCommand(argv, reader);
+  await write(quick, reader);
+  await flushed(process.stdout);
+  return 0;
+}
+
+async function runCommand(argv: readonly string[], reader: AbortSignal): Promise<number> {
+  const { parse, readGlobals } = await import('./parse.ts');
+  const { makeTerminal, wantsColor } = await import('./terminal/terminal.ts');
   const { stdout, stderr, env } = process;
+  const globals = readGlobals(argv);
   const out = makeTerminal(stdout, { color: wantsColor(stdout, env, globals.noColor) });
   const err = makeTerminal(stderr, { color: wantsColor(stderr, env, globals.noColor) });
-  const reader = watchReader();
-  const isDebug = env.HUD_DEBUG === '1';
   try {
     const parsed = await parse(argv);
     if (parsed.kind === 'help') {
-      await write(parsed.text, reader);
-      return EXIT.ok;
+      await print({ json: undefined, text: () => [parsed.text.trimEnd()] }, false, reader);
+      return 0;
     }
+    const { listenForInterrupt } = await import('./interrupt.ts');
     const signal = AbortSignal.any([listenForInterrupt(), reader]);
     const note = globals.json ? () => {} : err.line;
     const context: Context = { cwd: process.cwd(), env, signal, isJson: globals.json, out, err, note };
     const result = await parsed.command.run(parsed.input, context);
-    await print(result, context, reader);
-    return result.exitCode ?? EXIT.ok;
+    await print(result, globals.json, reader);
+    return result.exitCode ?? 0;
   } catch (error) {
-    if (reader.aborted) return EXIT.ok;
+    if (reader.aborted) return 0;
+    const { errorDocument, errorLines, exitCodeOf } = await import('./error-report.ts');
+    const isDebug = env.HUD_DEBUG === '1';
     if (globals.json) err.line(JSON.stringify(errorDocument(error, isDebug)));
     else for (const line of errorLines(error, err, isDebug)) err.line(line);
     await flushed(stderr);
@@ -41,10 +50,9 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-async function print(result: Result, context: Context, reader: AbortSignal): Promise<void> {
+async function print(result: Result, isJson: boolean, reader: AbortSignal): Promise<void> {
   const json = result.json === undefined ? [] : [JSON.stringify(result.json, undefined, 2)];
-  const lines = context.isJson ? json : (result.text?.() ?? []);
-  for await (const line of lines) {
+  for await (const line of isJson ? json : (result.text?.() ?? [])) {
     if (reader.aborted) return;
     await write(`${line}\n`, reader);
   }
@@ -64,8 +72,9 @@ function watchReader(): AbortSignal {
 
 async function write(text: string, reader: AbortSignal): Promise<void> {
   if (process.stdout.write(text)) return;
-  await once(process.stdout, 'drain', { signal: reader }).catch((error: unknown) => {
-    if (!reader.aborted) throw error;
+  await new Promise<void>((resolve) => {
+    process.stdout.once('drain', resolve);
+    reader.addEventListener('abort', () => resolve(), { once: true });
   });
 }
 

@@ -23,19 +23,19 @@ export function readGlobals(argv: readonly string[]): Globals {
   return { json: flags.includes('--json'), noColor: flags.includes('--no-color') };
 }
 
-/** @throws UsageError naming what is wrong and the nearest thing that is right */
+/**
+ * Words that `quickAnswer` leaves: a command, or what is none.
+ * @throws UsageError naming what is wrong and the nearest thing that is right
+ */
 export async function parse(argv: readonly string[]): Promise<Parsed> {
-  const words = moveGlobalsBack(argv);
-  const [first, ...rest] = words;
-  if (first === '-V' || first === '--version') return await parseCommand(['version'], entryOf('version'), rest);
-  if (first === undefined || first === '--json' || first === '--no-color' || isHelp(first)) return { kind: 'help', text: groupHelp([], COMMANDS) };
-  if (first === 'help') return await parse([...rest.filter((word) => !word.startsWith('-')), '--help']);
-  return await descend([], COMMANDS, words);
+  const [first = '', ...rest] = moveGlobalsBack(argv);
+  if (first === '-V' || first === '--version') return await parse(['version', ...rest]);
+  if (first === 'help') return await descend([], COMMANDS, [...rest.filter((word) => !word.startsWith('-')), '--help']);
+  return await descend([], COMMANDS, [first, ...rest]);
 }
 
 async function descend(path: readonly string[], entries: Readonly<Record<string, Entry>>, words: readonly string[]): Promise<Parsed> {
-  const [name, ...rest] = words;
-  if (name === undefined || isHelp(name)) return { kind: 'help', text: groupHelp(path, entries) };
+  const [name = '', ...rest] = words;
   if (GLOBAL_FLAGS.includes(name)) return await descend(path, entries, rest);
   const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
   if (entry === undefined) throw unknownCommand(path, entries, name);
@@ -63,7 +63,10 @@ async function parseCommand(path: readonly string[], entry: Entry, words: readon
 }
 
 function commandParser(path: readonly string[], entry: Entry, command: Command, writeOut: (text: string) => void): Parser {
-  const parser = basicParser(['hud', ...path].join(' '), entry.summary, writeOut);
+  const parser = new Parser(['hud', ...path].join(' '))
+    .description(entry.summary)
+    .exitOverride()
+    .configureOutput({ writeOut, writeErr: () => {} }); // main.ts prints the errors
   for (const [spelled, help] of Object.entries(command.arguments ?? {})) parser.argument(spelled, help);
   for (const option of Object.values(command.options)) {
     const added = new ParserOption(option.flags, option.help);
@@ -75,47 +78,12 @@ function commandParser(path: readonly string[], entry: Entry, command: Command, 
   return parser;
 }
 
-function groupHelp(path: readonly string[], entries: Readonly<Record<string, Entry>>): string {
-  const summary = path.length === 0 ? 'Declare environments for AI agents, run any agent on them, keep every trace.' : entryOf(...path).summary;
-  const parser = basicParser(['hud', ...path].join(' '), summary, () => {});
-  parser.usage(path.length === 0 ? '[-V] <command> [options]' : '<command> [options]');
-  if (path.length === 0) parser.option('-V, --version', 'print the version');
-  for (const [name, entry] of Object.entries(entries)) parser.command(name).description(entry.summary);
-  parser.helpCommand(false);
-  const about = 'Every command takes --json (one JSON document on stdout), --no-color and --help.';
-  return `${parser.helpInformation()}\n${path.length === 0 ? `${QUICK_START}\n\n` : ''}${about}\n`;
-}
-
-const QUICK_START = `Start here:
-  hud init my-env && cd my-env
-  hud eval tasks.ts oracle          the reference solution; needs no key
-  hud set ANTHROPIC_API_KEY=…
-  hud eval tasks.ts claude --all`;
-
-function basicParser(name: string, summary: string, writeOut: (text: string) => void): Parser {
-  return new Parser(name)
-    .description(summary)
-    .exitOverride()
-    .configureHelp({ showGlobalOptions: false, subcommandTerm: (command) => command.name() })
-    .configureOutput({ writeOut, writeErr: () => {} }); // main.ts prints the errors
-}
-
-function entryOf(...path: string[]): Entry {
-  let entry: Entry = { summary: '', commands: COMMANDS };
-  for (const name of path) entry = entry.commands?.[name] ?? entry;
-  return entry;
-}
-
 /** `hud --json jobs` means `hud jobs --json`. */
 function moveGlobalsBack(argv: readonly string[]): string[] {
   const at = argv.findIndex((word) => !GLOBAL_FLAGS.includes(word));
   if (at <= 0) return [...argv];
   const [head = '', ...tail] = argv.slice(at);
   return [head, ...argv.slice(0, at), ...tail];
-}
-
-function isHelp(word: string): boolean {
-  return word === '-h' || word === '--help';
 }
 
 function unknownCommand(path: readonly string[], entries: Readonly<Record<string, Entry>>, name: string): UsageError {

@@ -9,4 +9,5 @@ export type {
   DialectName, ModelFault, ModelMessage, ModelRequest, ModelScript, ModelToolResult, ModelTurn, ReplayedCall,
   ScriptedCall, ScriptedCitation, ScriptedUsage,
 } from './model-script.ts';
+export { scriptedAgent } from './scripted-agent.ts';
 export { tempDir, type TempDir } from './temp-dir.ts';

@@ -7,6 +7,7 @@ import { loadSource } from '../../environment/index.ts';
 import { HudError, isHudError } from '../../protocol/errors.ts';
 import { ask } from '../ask.ts';
 import type { Context } from '../command.ts';
+import { nearest } from '../nearest.ts';
 import { UsageError } from '../usage-error.ts';
 import { gpt5AutoRespond } from './auto-respond.ts';
 import type { EvalSettings } from './settings.ts';
@@ -17,13 +18,15 @@ export async function chooseAgent(settings: EvalSettings, context: Context): Pro
   const name = settings.agent ?? await ask(context, {
     question: 'Which agent?', choices: AGENT_TYPES, otherwise: 'hud eval needs an agent.', hint: `Name one: ${AGENT_TYPES.join(', ')}, or a model.`,
   });
-  const { type } = await resolveModel(name);
   try {
+    const { type } = await resolveModel(name);
     return await createAgent(name, configOf(type, settings));
   } catch (error) {
     // What an agent can't do without, such as a model, is missing on the command line.
     if (isHudError(error) && error.code === 'BAD_ARGUMENT') throw new UsageError(error.message, { hint: error.hint ?? '', cause: error });
-    throw error;
+    const near = nearest(name, AGENT_TYPES);
+    if (!isHudError(error) || error.code !== 'AGENT_UNKNOWN' || near === undefined) throw error;
+    throw new HudError('AGENT_UNKNOWN', error.message, { hint: `Did you mean '${near}'?\n${error.hint ?? ''}`, cause: error });
   }
 }
 

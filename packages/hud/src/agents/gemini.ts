@@ -1,0 +1,213 @@
+/** Gemini, by Google's generateContent. */
+import type { Candidate, Content, GenerateContentResponse, GoogleGenAI, Part, ThinkingLevel, UsageMetadata } from '@google/genai';
+import { isPlainObject, type JsonObject } from '../protocol/json.ts';
+import type { ContentBlock, ToolCall, ToolResult } from '../protocol/trace.ts';
+import type { Agent } from './agent.ts';
+import type { ToolAgentConfig } from './config.ts';
+import { findCredentials, type Credentials } from './credentials.ts';
+import type { AskContext, Conversation, ConversationInit, ModelAdapter, ModelTurn } from './model.ts';
+import { modelError } from './model-errors.ts';
+import { loadPackage } from './package-loading.ts';
+import { toolAgent } from './tool-agent.ts';
+import { resultText } from './tools/tool.ts';
+
+export interface GeminiConfig extends ToolAgentConfig {
+  /** @default 1 */
+  temperature?: number;
+  /** @default 0.95 */
+  topP?: number;
+  /** @default 40 */
+  topK?: number;
+  /** @default 8_192 */
+  maxOutputTokens?: number;
+  thinkingLevel?: 'minimal' | 'low' | 'medium' | 'high';
+  /** @default true */
+  includeThoughts?: boolean;
+}
+
+const PROVIDER = 'google';
+const REQUEST_MS = 600_000;
+
+/** @throws HudError MODEL_KEY_MISSING */
+export function geminiAgent(config: GeminiConfig = {}): Agent {
+  return toolAgent('gemini', config, geminiAdapter);
+}
+
+export function geminiAdapter(config: GeminiConfig): ModelAdapter {
+  const credentials = findCredentials(config, { label: 'Gemini', keyVariable: 'GEMINI_API_KEY', baseUrlVariable: 'GEMINI_BASE_URL' });
+  const model = config.model ?? 'gemini-3-pro-preview';
+  let client: Promise<GoogleGenAI> | undefined;
+  return {
+    provider: PROVIDER,
+    model,
+    begin: (init) => new GeminiConversation(init, { ...config, model }, credentials, () => (client ??= makeClient(credentials))),
+  };
+}
+
+async function makeClient({ apiKey, baseUrl }: Credentials): Promise<GoogleGenAI> {
+  const { GoogleGenAI: Sdk } = await loadPackage('@google/genai', () => import('@google/genai'));
+  return new Sdk({ apiKey, httpOptions: { apiVersion: 'v1beta', timeout: REQUEST_MS, ...(baseUrl === undefined ? {} : { baseUrl }) } });
+}
+
+class GeminiConversation implements Conversation {
+  readonly #contents: Content[];
+  readonly #init: ConversationInit;
+  readonly #config: GeminiConfig & { model: string };
+  readonly #credentials: Credentials;
+  readonly #client: () => Promise<GoogleGenAI>;
+
+  constructor(init: ConversationInit, config: GeminiConfig & { model: string }, credentials: Credentials, client: () => Promise<GoogleGenAI>) {
+    this.#init = init;
+    this.#config = config;
+    this.#credentials = credentials;
+    this.#client = client;
+    this.#contents = init.messages.map(({ role, content }) => ({ role: role === 'assistant' ? 'model' : 'user', parts: [partOf(content)] }));
+  }
+
+  async ask(context: AskContext): Promise<ModelTurn> {
+    const client = await this.#client();
+    const request = this.#request(context);
+    try {
+      const reply = this.#config.stream === false
+        ? replyOf(await client.models.generateContent(request))
+        : await streamed(client, request, context);
+      if (reply.candidate === undefined) throw new Error('the reply has no candidates');
+      const parts = reply.parts;
+      const turn = turnOf(parts, reply.candidate, reply);
+      if (parts.length > 0) this.#contents.push({ role: 'model', parts });
+      return turn;
+    } catch (error) {
+      throw modelError(error, PROVIDER, context.signal);
+    }
+  }
+
+  addResults(results: readonly { call: ToolCall; result: ToolResult }[]): void {
+    const parts = results.flatMap(({ call, result }): Part[] => {
+      const text = resultText(result);
+      const id = typeof call.geminiId === 'string' ? { id: call.geminiId } : {};
+      const response = result.isError === true ? { error: text } : { success: true, output: text };
+      const images = result.content.filter((block) => block.type === 'image' && block.data !== undefined).map(partOf);
+      return [{ functionResponse: { ...id, name: call.name, response } }, ...images];
+    });
+    this.#contents.push({ role: 'user', parts });
+  }
+
+  addUserText(text: string): void {
+    this.#contents.push({ role: 'user', parts: [{ text }] });
+  }
+
+  #request(context: AskContext): Parameters<GoogleGenAI['models']['generateContent']>[0] {
+    const { systemPrompt, tools } = this.#init;
+    const { temperature = 1, topP = 0.95, topK = 40, maxOutputTokens = 8_192, thinkingLevel, includeThoughts = true, citationsEnabled } = this.#config;
+    const declarations = tools.map(({ name, description, inputSchema }) => ({ name, description, parametersJsonSchema: inputSchema }));
+    const offered = [
+      ...(declarations.length === 0 ? [] : [{ functionDeclarations: declarations }]),
+      ...(citationsEnabled ? [{ googleSearch: {} }] : []),
+    ];
+    return {
+      model: this.#config.model,
+      contents: this.#contents,
+      config: {
+        temperature, topP, topK, maxOutputTokens,
+        thinkingConfig: { includeThoughts, ...(thinkingLevel === undefined ? {} : { thinkingLevel: thinkingLevel.toUpperCase() as ThinkingLevel }) },
+        abortSignal: context.signal,
+        ...(systemPrompt === undefined ? {} : { systemInstruction: systemPrompt }),
+        ...(offered.length === 0 ? {} : { tools: offered }),
+        ...(this.#credentials.isGateway ? { httpOptions: { headers: { 'Trace-Id': context.traceId } } } : {}),
+      },
+    };
+  }
+}
+
+interface Reply {
+  candidate: Candidate | undefined;
+  parts: Part[];
+  usage: GenerateContentResponse['usageMetadata'];
+  model: string | undefined;
+}
+
+function replyOf(response: GenerateContentResponse): Reply {
+  const candidate = response.candidates?.[0];
+  return { candidate, parts: candidate?.content?.parts ?? [], usage: response.usageMetadata, model: response.modelVersion };
+}
+
+/** Each piece is a response of its own; one without a finish reason at the end was cut. */
+async function streamed(client: GoogleGenAI, request: Parameters<GoogleGenAI['models']['generateContentStream']>[0], context: AskContext): Promise<Reply> {
+  const whole: Reply = { candidate: undefined, parts: [], usage: undefined, model: undefined };
+  for await (const piece of await client.models.generateContentStream(request)) {
+    const { candidate, parts, usage, model } = replyOf(piece);
+    whole.usage = usage ?? whole.usage;
+    whole.model = model ?? whole.model;
+    if (candidate !== undefined) whole.candidate = { ...whole.candidate, ...candidate };
+    for (const part of parts) {
+      if (part.text !== undefined && part.thought !== true) context.onText?.(part.text);
+      append(whole.parts, part);
+    }
+  }
+  if (whole.candidate?.finishReason === undefined) throw new Error('the stream ended before the reply was complete');
+  return whole;
+}
+
+/** Texts of one kind that follow each other are one part, as a whole reply would have it. */
+function append(parts: Part[], part: Part): void {
+  const last = parts.at(-1);
+  const isMoreOfIt = last?.text !== undefined && part.text !== undefined && last.thought === part.thought && last.thoughtSignature === undefined;
+  if (isMoreOfIt) parts[parts.length - 1] = { ...last, ...part, text: `${last.text}${part.text}` };
+  else parts.push(part);
+}
+
+function turnOf(parts: readonly Part[], candidate: Candidate, { usage, model }: Reply): ModelTurn {
+  const texts = parts.flatMap((part) => (part.text !== undefined && part.thought !== true ? [part.text] : []));
+  const thoughts = parts.flatMap((part) => (part.text !== undefined && part.thought === true ? [part.text] : []));
+  const toolCalls = parts.flatMap(({ functionCall }): ToolCall[] => (functionCall?.name === undefined ? [] : [{
+    id: crypto.randomUUID(), name: functionCall.name, arguments: isPlainObject(functionCall.args) ? functionCall.args as JsonObject : {},
+    ...(functionCall.id === undefined ? {} : { geminiId: functionCall.id }),
+  }]));
+  return {
+    content: texts.length === 0 ? null : texts.join(''),
+    ...(thoughts.length === 0 ? {} : { reasoning: thoughts.join('\n') }),
+    toolCalls,
+    done: toolCalls.length === 0,
+    finishReason: candidate.finishReason ?? null,
+    ...(candidate.finishReason === 'SAFETY' || candidate.finishReason === 'PROHIBITED_CONTENT' ? { refusal: candidate.finishMessage ?? 'refused' } : {}),
+    citations: citationsOf(candidate),
+    raw: { candidate, parts },
+    ...(model === undefined ? {} : { model }),
+    ...(usage === undefined ? {} : { usage: usageOf(usage) }),
+  };
+}
+
+function usageOf(usage: UsageMetadata | NonNullable<GenerateContentResponse['usageMetadata']>): NonNullable<ModelTurn['usage']> {
+  const counts = usage as { promptTokenCount?: number; candidatesTokenCount?: number; thoughtsTokenCount?: number; cachedContentTokenCount?: number };
+  return {
+    promptTokens: counts.promptTokenCount ?? 0,
+    completionTokens: (counts.candidatesTokenCount ?? 0) + (counts.thoughtsTokenCount ?? 0),
+    cachedTokens: counts.cachedContentTokenCount ?? 0,
+    llmCallCount: 1,
+  };
+}
+
+/** Supported passages with their sources; sources that no passage names come last. */
+function citationsOf({ groundingMetadata }: Candidate): NonNullable<ModelTurn['citations']> {
+  const chunks = groundingMetadata?.groundingChunks ?? [];
+  const sourceOf = (index: number): { source: string; title?: string } => {
+    const web = chunks[index]?.web;
+    return { source: web?.uri ?? '', ...(web?.title === undefined ? {} : { title: web.title }) };
+  };
+  const named = new Set<number>();
+  const supported = (groundingMetadata?.groundingSupports ?? []).flatMap(({ segment, groundingChunkIndices = [] }) => groundingChunkIndices.map((index) => {
+    named.add(index);
+    const { startIndex, endIndex } = segment ?? {};
+    return {
+      type: 'grounding', text: segment?.text ?? '', ...sourceOf(index),
+      ...(startIndex === undefined ? {} : { startIndex }), ...(endIndex === undefined ? {} : { endIndex }),
+    };
+  }));
+  const rest = chunks.map((_, index) => index).filter((index) => !named.has(index)).map((index) => ({ type: 'grounding', text: '', ...sourceOf(index) }));
+  return [...supported, ...rest];
+}
+
+function partOf(block: ContentBlock): Part {
+  if (block.type === 'image' && block.data !== undefined) return { inlineData: { mimeType: block.mimeType ?? 'image/png', data: block.data } };
+  return { text: block.text ?? `(${block.type})` };
+}
