@@ -11,15 +11,15 @@ import { quickAnswer } from './help.ts';
 process.exit(await main(process.argv.slice(2)));
 
 async function main(argv: readonly string[]): Promise<number> {
-  const reader = watchReader();
   const quick = quickAnswer(argv);
-  if (quick === undefined) return await runCommand(argv, reader);
-  await write(quick, reader);
+  if (quick === undefined) return await runCommand(argv);
+  process.stdout.on('error', () => {}).write(quick); // a reader that went away has read enough
   await flushed(process.stdout);
   return 0;
 }
 
-async function runCommand(argv: readonly string[], reader: AbortSignal): Promise<number> {
+async function runCommand(argv: readonly string[]): Promise<number> {
+  const reader = watchReader();
   const { parse, readGlobals } = await import('./parse.ts');
   const { makeTerminal, wantsColor } = await import('./terminal/terminal.ts');
   const { stdout, stderr, env } = process;
@@ -81,5 +81,5 @@ async function write(text: string, reader: AbortSignal): Promise<void> {
 /** A pipe may still hold output when the process could already exit. */
 async function flushed(stream: NodeJS.WriteStream): Promise<void> {
   if (stream.destroyed || stream.writableLength === 0) return;
-  await new Promise<void>((resolve) => stream.write('', () => resolve()));
+  await new Promise<void>((resolve) => stream.once('close', resolve).write('', () => resolve()));
 }

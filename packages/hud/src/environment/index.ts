@@ -10,5 +10,5 @@ export { serveChildPath } from './entry.ts';
 export { loadEnvironment, sourceFiles, splitTarget, type LoadOptions } from './load.ts';
 export type { StandardSchema } from './schema.ts';
 export { bind, serve, type BindOptions, type BoundServer, type ServeOptions } from './serve.ts';
-export { SOURCE_SUFFIXES, isSourceFile, loadSource } from './source.ts';
+export { SOURCE_SUFFIXES, isSourceFile, loadSource, loadSources } from './source.ts';
 export type { Answer, TemplateContext, TemplateFactory, TemplateFunction, TemplateOptions } from './template.ts';

@@ -1,10 +1,10 @@
 /** From what a user names (a file, a directory, `file:export`) to an environment. */
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, extname, join, resolve } from 'node:path';
-import { HudError, isHudError, messageOf } from '../protocol/errors.ts';
+import { HudError, messageOf } from '../protocol/errors.ts';
 import { isTask, type Task } from '../protocol/task.ts';
 import { environmentOf, isEnvironment, type Environment } from './environment.ts';
-import { isSourceFile, loadSource } from './source.ts';
+import { isSourceFile, loadSource, loadSources } from './source.ts';
 
 export interface LoadOptions {
   /** The export or the environment's own name; needed where a source holds several. */
@@ -73,17 +73,7 @@ function fileCandidate(file: string): Candidate {
 function directoryCandidate(directory: string): Candidate {
   return {
     label: `${directory}/`,
-    load: async () => {
-      const loaded: Record<string, unknown>[] = [];
-      for (const file of await sourceFiles(directory)) {
-        try {
-          loaded.push(await loadSource(file));
-        } catch (error) {
-          if (!isHudError(error)) throw error;
-        }
-      }
-      return loaded;
-    },
+    load: async () => (await loadSources(await sourceFiles(directory))).map(({ exports }) => exports),
   };
 }
 

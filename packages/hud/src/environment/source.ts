@@ -8,7 +8,7 @@ import { createRequire } from 'node:module';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { BuildFailure, Loader, Plugin } from 'esbuild';
+import type { BuildFailure, Loader, Plugin, StdinOptions } from 'esbuild';
 import { HudError, messageOf } from '../protocol/errors.ts';
 
 export const SOURCE_SUFFIXES = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'] as const;
@@ -25,8 +25,38 @@ export async function loadSource(path: string): Promise<Record<string, unknown>>
   return await importBundle(await bundleSource(path), path);
 }
 
-/** Runs a bundle that {@link bundleSource} made. */
-export async function importBundle(bundle: string, path: string): Promise<Record<string, unknown>> {
+/**
+ * The exports of each file, all of them in one module graph: what two of them import is one module, and
+ * so one environment. Files that can't be loaded are left out.
+ */
+export async function loadSources(paths: readonly string[]): Promise<{ path: string; exports: Record<string, unknown> }[]> {
+  try {
+    return await loadTogether(paths);
+  } catch (error) {
+    if (!(error instanceof HudError)) throw error;
+  }
+  const loadable: string[] = [];
+  for (const path of paths) {
+    try {
+      await loadSource(path);
+      loadable.push(path);
+    } catch (error) {
+      if (!(error instanceof HudError)) throw error;
+    }
+  }
+  return await loadTogether(loadable);
+}
+
+async function loadTogether(paths: readonly string[]): Promise<{ path: string; exports: Record<string, unknown> }[]> {
+  const [first] = paths;
+  if (first === undefined) return [];
+  const contents = paths.map((path, i) => `export * as file${i} from ${JSON.stringify(resolve(path))};`).join('\n');
+  const bundle = await makeBundle({ contents, resolveDir: dirname(resolve(first)), loader: 'js' }, dirname(first));
+  const exports = await importBundle(bundle, dirname(first));
+  return paths.map((path, i) => ({ path, exports: exports[`file${i}`] as Record<string, unknown> }));
+}
+
+async function importBundle(bundle: string, path: string): Promise<Record<string, unknown>> {
   process.setSourceMapsEnabled(true); // so that stacks name the user's lines
   try {
     return await import(pathToFileURL(bundle).href) as Record<string, unknown>;
@@ -39,14 +69,19 @@ export async function importBundle(bundle: string, path: string): Promise<Record
  * One self-contained module in the cache; the same content gives the same file.
  * @returns its absolute path
  */
-export async function bundleSource(path: string): Promise<string> {
-  const entry = resolve(path);
-  const found = await stat(entry).catch(() => undefined);
+async function bundleSource(path: string): Promise<string> {
+  const found = await stat(path).catch(() => undefined);
   if (found === undefined) throw new HudError('BAD_SOURCE', `There is no file ${path}.`, { hint: 'Check the path; it is relative to the current directory.' });
+  return await makeBundle(resolve(path), path);
+}
+
+/** @param shown the path as the user wrote it */
+async function makeBundle(entry: string | StdinOptions, shown: string): Promise<string> {
   const { build } = await import('esbuild');
+  const directory = typeof entry === 'string' ? dirname(entry) : entry.resolveDir ?? '.';
   try {
     const result = await build({
-      entryPoints: [entry],
+      ...(typeof entry === 'string' ? { entryPoints: [entry] } : { stdin: entry }),
       bundle: true,
       write: false,
       format: 'esm',
@@ -54,15 +89,15 @@ export async function bundleSource(path: string): Promise<string> {
       target: `node${process.versions.node}`,
       sourcemap: 'inline',
       sourcesContent: false,
-      absWorkingDir: dirname(entry),
-      outfile: join(dirname(entry), 'bundle.mjs'), // fixes the paths in the source map; nothing is written there
+      absWorkingDir: directory,
+      outfile: join(directory, 'bundle.mjs'), // fixes the paths in the source map; nothing is written there
       logLevel: 'silent',
       banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
       plugins: [packagesOutside(), ownFileNames()],
     });
-    return await store(withAbsoluteSources(result.outputFiles[0]?.text ?? '', dirname(entry)));
+    return await store(withAbsoluteSources(result.outputFiles[0]?.text ?? '', directory));
   } catch (cause) {
-    throw compileError(path, cause);
+    throw compileError(shown, directory, cause);
   }
 }
 
@@ -168,13 +203,13 @@ function isUnwritable(cause: unknown): boolean {
   return ['EACCES', 'EROFS', 'EPERM', 'ENOSPC', 'ENOTDIR', 'EDQUOT', 'ENOENT'].includes(String((cause as { code?: unknown }).code));
 }
 
-function compileError(path: string, cause: unknown): HudError {
+function compileError(path: string, directory: string, cause: unknown): HudError {
   if (cause instanceof HudError) return cause;
   const errors = (cause as Partial<BuildFailure>).errors;
   if (!Array.isArray(errors) || errors.length === 0) return new HudError('BAD_SOURCE', `${path} can't be compiled: ${messageOf(cause)}`, { cause });
   const lines = errors.slice(0, 5).map(({ text, location }) => {
     if (location === null) return text;
-    const file = resolve(dirname(resolve(path)), location.file);
+    const file = resolve(directory, location.file);
     return `${file}:${location.line}:${location.column + 1}: ${text}\n    ${location.lineText.trim()}`;
   });
   return new HudError('BAD_SOURCE', `${path} does not compile:\n  ${lines.join('\n  ')}`, { cause });

@@ -1,8 +1,8 @@
 /** Task rows out of files: JSON, JSON lines, CSV, or a source file's exports. */
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
-import { isSourceFile, loadSource, sourceFiles } from '../environment/index.ts';
-import { HudError, isHudError, messageOf, toHudError } from '../protocol/errors.ts';
+import { isSourceFile, loadSource, loadSources, sourceFiles } from '../environment/index.ts';
+import { HudError, messageOf, toHudError } from '../protocol/errors.ts';
 import { isPlainObject, parseJson, stringifyJson, type JsonObject } from '../protocol/json.ts';
 import { Task, isTask } from '../protocol/task.ts';
 
@@ -41,26 +41,19 @@ export async function loadTasks(path: string): Promise<LoadedTasks> {
 export async function loadModuleTasks(path: string): Promise<LoadedTasks> {
   const absolute = resolve(path);
   const isDirectory = (await stat(absolute)).isDirectory();
-  const files = isDirectory ? await sourceFiles(absolute) : [absolute];
+  const modules = isDirectory
+    ? await loadSources(await sourceFiles(absolute))
+    : [{ path: absolute, exports: await loadSource(absolute) }];
   const tasks = new Set<Task>(); // by identity: the same task is often exported twice
-  for (const file of files) {
-    for (const task of await exportedTasks(file, isDirectory)) {
-      tasks.add(task);
-      sources.set(task, file);
+  for (const { path: file, exports } of modules) {
+    for (const name of Object.keys(exports).filter((key) => !key.startsWith('_')).toSorted()) {
+      for (const task of tasksIn(exports[name])) {
+        if (!tasks.has(task)) sources.set(task, file);
+        tasks.add(task);
+      }
     }
   }
   return { name: isDirectory ? basename(absolute) : stem(absolute), tasks: [...tasks] };
-}
-
-/** Files of a directory that don't load are passed over; a file that was asked for by name is not. */
-async function exportedTasks(file: string, isOneOfMany: boolean): Promise<Task[]> {
-  try {
-    const exports = await loadSource(file);
-    return Object.keys(exports).filter((name) => !name.startsWith('_')).toSorted().flatMap((name) => tasksIn(exports[name]));
-  } catch (error) {
-    if (isOneOfMany && isHudError(error)) return [];
-    throw error;
-  }
 }
 
 /** A task, the tasks of a list, or of anything with a name that can be walked (a taskset). */

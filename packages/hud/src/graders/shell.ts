@@ -82,7 +82,8 @@ function collect(stream: Readable, maxBytes: number): { kept: ClippedOutput; end
 }
 
 async function endsSoon(closed: Promise<unknown>): Promise<boolean> {
-  const late = new Promise<boolean>((resolve) => nodeHost.setTimer(DRAIN_MS, () => resolve(false), { unref: true }));
+  const { promise: late, resolve } = Promise.withResolvers<boolean>();
+  using _timer = nodeHost.setTimer(DRAIN_MS, () => resolve(false));
   return await Promise.race([closed.then(() => true), late]);
 }
 
