@@ -139,7 +139,7 @@ test('an agent that raises is graded all the same, and the verdict counts', asyn
     throw new Error('my agent has a bug');
   }));
   expect(run).toMatchObject({ class: 'graded', reward: 1 });
-  expect(run.trace).toMatchObject({ status: 'error', error: '[agent loop] my agent has a bug' });
+  expect(run.trace).toMatchObject({ status: 'error', error: expect.stringMatching(/^\[agent loop\] my agent has a bug \(at .*run\.test\.ts:\d+:\d+\)$/) as string });
 });
 
 test('an agent that raises and can not be graded ends as agent', async () => {
@@ -398,3 +398,17 @@ test('a record that can no longer be written ends the job with that error and lo
 function echoSet(echo: (args: { want?: string }) => Task): Taskset {
   return new Taskset('t', [echo({})]);
 }
+
+test('a start that hangs on a served environment is cancelled there, not left parked', async () => {
+  const env = new Environment('letters');
+  let isCleaned = false;
+  env.template({ id: 'hang' }, async function* (_args, { signal }) {
+    signal.addEventListener('abort', () => (isCleaned = true));
+    await new Promise(() => {});
+    yield 'never';
+  });
+  await using server = await bind(env);
+  const run = await one(row('hang'), say('x'), { runtime: new Runtime(server.url), rolloutTimeout: 0.2 });
+  expect(run.class).toBe('timeout');
+  await expect.poll(() => isCleaned).toBe(true);
+});

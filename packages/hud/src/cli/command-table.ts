@@ -6,10 +6,13 @@ export interface Entry {
   /** Absent for a group. */
   load?: () => Promise<Command>;
   /** Commands of a group, by name. */
-  commands?: Readonly<Record<string, Entry>>;
+  commands?: Entries;
 }
 
-export const COMMANDS: Readonly<Record<string, Entry>> = {
+/** Commands by name. */
+export type Entries = Readonly<Record<string, Entry>>;
+
+export const COMMANDS: Entries = {
   init: { summary: 'Write a new environment to start from', load: async () => (await import('./commands/init.ts')).init },
   serve: { summary: 'Serve an environment on a port', load: async () => (await import('./commands/serve.ts')).serve },
   eval: { summary: 'Run an agent on tasks and grade it', load: async () => (await import('./commands/eval.ts')).evaluate },

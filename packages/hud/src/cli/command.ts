@@ -1,4 +1,5 @@
 /** What a command is: data, and one function that returns. Only `main.ts` prints errors and exits. */
+import type { Entries } from './command-table.ts';
 import type { Terminal } from './terminal/terminal.ts';
 
 export interface Context {
@@ -15,6 +16,8 @@ export interface Context {
   readonly err: Terminal;
   /** A remark for people on standard error; nothing under `--json`, where that stream holds at most one error. */
   note(line: string): void;
+  /** All there are. */
+  readonly commands: Entries;
 }
 
 export interface Result {

@@ -1,6 +1,5 @@
-/** Help and version that need no parser: they answer before anything else is loaded. */
-import { COMMANDS, type Entry } from './command-table.ts';
-import { packageVersion } from './package-origin.ts';
+/** Help that needs no parser: it is there before anything else is loaded. */
+import { COMMANDS, type Entries, type Entry } from './command-table.ts';
 
 const GLOBAL_FLAGS = ['--json', '--no-color'];
 
@@ -13,28 +12,26 @@ const QUICK_START = `Start here:
   hud eval tasks.ts claude --all
 `;
 
-/** What to print when the words ask for the version, or for help on hud itself or on a group of commands. */
-export function quickAnswer(argv: readonly string[]): string | undefined {
+/** What to print when the words ask for help on hud itself or on a group of commands. */
+export function groupHelp(argv: readonly string[]): string | undefined {
   const words = argv.filter((word) => !GLOBAL_FLAGS.includes(word));
-  const [first] = words;
-  if (first === '-V' || first === '--version') return argv.includes('--json') ? undefined : `${packageVersion()}\n`;
   const path: string[] = [];
   let entry: Entry = { summary: PURPOSE, commands: COMMANDS };
-  for (const word of first === 'help' ? words.slice(1) : words) {
+  for (const word of words[0] === 'help' ? words.slice(1) : words) {
     if (isHelp(word)) break;
     const next = entry.commands !== undefined && Object.hasOwn(entry.commands, word) ? entry.commands[word] : undefined;
     if (next === undefined) return undefined;
     path.push(word);
     entry = next;
   }
-  return entry.commands === undefined ? undefined : groupHelp(path, entry.summary, entry.commands);
+  return entry.commands === undefined ? undefined : helpText(path, entry.summary, entry.commands);
 }
 
-export function isHelp(word: string): boolean {
+function isHelp(word: string): boolean {
   return word === '-h' || word === '--help';
 }
 
-function groupHelp(path: readonly string[], summary: string, commands: Readonly<Record<string, Entry>>): string {
+function helpText(path: readonly string[], summary: string, commands: Entries): string {
   const name = ['hud', ...path].join(' ');
   const width = Math.max(...Object.keys(commands).map((command) => command.length)) + 2;
   return `Usage: ${name} <command> [options]

@@ -1,21 +1,27 @@
 /**
  * The program `hud`. Reads the command line, runs one command, prints its result or its error, exits.
  * The only file that prints errors and exits; a command returns. Loads what it needs when it needs it:
- * help and version are to cost little more than starting Node does.
+ * help and version are to cost little more than starting Node does. For the same reason nothing else
+ * imports `command-table.ts`: what two files share is a third file for the bundle to load.
  * Start with `command-table.ts`, then a file of `commands/`.
  * @module
  */
 import type { Context, Result } from './command.ts';
-import { quickAnswer } from './help.ts';
+import { COMMANDS } from './command-table.ts';
+import { groupHelp } from './help.ts';
 
 process.exit(await main(process.argv.slice(2)));
 
 async function main(argv: readonly string[]): Promise<number> {
-  const quick = quickAnswer(argv);
+  const quick = isVersion(argv) ? `${(await import('./package-origin.ts')).packageVersion()}\n` : groupHelp(argv);
   if (quick === undefined) return await runCommand(argv);
   process.stdout.on('error', () => {}).write(quick); // a reader that went away has read enough
   await flushed(process.stdout);
   return 0;
+}
+
+function isVersion([first, ...rest]: readonly string[]): boolean {
+  return (first === '-V' || first === '--version') && rest.length === 0;
 }
 
 async function runCommand(argv: readonly string[]): Promise<number> {
@@ -27,7 +33,7 @@ async function runCommand(argv: readonly string[]): Promise<number> {
   const out = makeTerminal(stdout, { color: wantsColor(stdout, env, globals.noColor) });
   const err = makeTerminal(stderr, { color: wantsColor(stderr, env, globals.noColor) });
   try {
-    const parsed = await parse(argv);
+    const parsed = await parse(argv, COMMANDS);
     if (parsed.kind === 'help') {
       await print({ json: undefined, text: () => [parsed.text.trimEnd()] }, false, reader);
       return 0;
@@ -35,7 +41,7 @@ async function runCommand(argv: readonly string[]): Promise<number> {
     const { listenForInterrupt } = await import('./interrupt.ts');
     const signal = AbortSignal.any([listenForInterrupt(), reader]);
     const note = globals.json ? () => {} : err.line;
-    const context: Context = { cwd: process.cwd(), env, signal, isJson: globals.json, out, err, note };
+    const context: Context = { cwd: process.cwd(), env, signal, isJson: globals.json, out, err, note, commands: COMMANDS };
     const result = await parsed.command.run(parsed.input, context);
     await print(result, globals.json, reader);
     return result.exitCode ?? 0;

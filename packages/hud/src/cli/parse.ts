@@ -1,7 +1,7 @@
 /** From the words of a command line to one command and its input, or to the help that was asked for. */
 import { Command as Parser, CommanderError, Option as ParserOption } from 'commander';
 import type { Command } from './command.ts';
-import { COMMANDS, type Entry } from './command-table.ts';
+import type { Entries, Entry } from './command-table.ts';
 import { nearest } from './nearest.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -24,17 +24,17 @@ export function readGlobals(argv: readonly string[]): Globals {
 }
 
 /**
- * Words that `quickAnswer` leaves: a command, or what is none.
+ * Words that `groupHelp` leaves: a command, or what is none.
  * @throws UsageError naming what is wrong and the nearest thing that is right
  */
-export async function parse(argv: readonly string[]): Promise<Parsed> {
+export async function parse(argv: readonly string[], commands: Entries): Promise<Parsed> {
   const [first = '', ...rest] = moveGlobalsBack(argv);
-  if (first === '-V' || first === '--version') return await parse(['version', ...rest]);
-  if (first === 'help') return await descend([], COMMANDS, [...rest.filter((word) => !word.startsWith('-')), '--help']);
-  return await descend([], COMMANDS, [first, ...rest]);
+  if (first === '-V' || first === '--version') return await parse(['version', ...rest], commands);
+  if (first === 'help') return await descend([], commands, [...rest.filter((word) => !word.startsWith('-')), '--help']);
+  return await descend([], commands, [first, ...rest]);
 }
 
-async function descend(path: readonly string[], entries: Readonly<Record<string, Entry>>, words: readonly string[]): Promise<Parsed> {
+async function descend(path: readonly string[], entries: Entries, words: readonly string[]): Promise<Parsed> {
   const [name = '', ...rest] = words;
   if (GLOBAL_FLAGS.includes(name)) return await descend(path, entries, rest);
   const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
@@ -86,7 +86,7 @@ function moveGlobalsBack(argv: readonly string[]): string[] {
   return [head, ...argv.slice(0, at), ...tail];
 }
 
-function unknownCommand(path: readonly string[], entries: Readonly<Record<string, Entry>>, name: string): UsageError {
+function unknownCommand(path: readonly string[], entries: Entries, name: string): UsageError {
   const prefix = ['hud', ...path].join(' ');
   if (name.startsWith('-')) return new UsageError(`${prefix} has no flag '${name}'.`, { hint: `A command comes first: ${prefix} <command> [options].` });
   const near = nearest(name, Object.keys(entries));

@@ -5,7 +5,7 @@ import { HudError, messageOf } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { MAX_FRAME_BYTES, PORT_ANNOUNCEMENT, PYTHON_FRAME_BYTES } from '../protocol/messages.ts';
 import { Access, type AccessOptions } from './access.ts';
-import type { Environment } from './environment.ts';
+import { Environment } from './environment.ts';
 import { FrameStream } from './frame-stream.ts';
 import { sayWhyClosing, serveSession } from './session.ts';
 import { Sessions, type ParkingOptions } from './sessions.ts';
@@ -85,6 +85,18 @@ export async function serve(environment: Environment, options: ServeOptions = {}
   if (options.signal?.aborted) await server.close();
   await server.closed;
 }
+
+declare module './environment.ts' {
+  interface Environment {
+    /** {@link serve} this environment. */
+    serve(options?: ServeOptions): Promise<void>;
+  }
+}
+
+// An environment only declares; the server teaches it to be served.
+Environment.prototype.serve = function serveThis(this: Environment, options?: ServeOptions): Promise<void> {
+  return serve(this, options);
+};
 
 class Server implements BoundServer {
   readonly #environment: Environment;

@@ -9,7 +9,7 @@ import { homedir, tmpdir } from 'node:os';
 import { dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { BuildFailure, Loader, Plugin, StdinOptions } from 'esbuild';
-import { HudError, messageOf } from '../protocol/errors.ts';
+import { HudError, messageOf, placeIn } from '../protocol/errors.ts';
 
 export const SOURCE_SUFFIXES = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'] as const;
 
@@ -61,7 +61,8 @@ async function importBundle(bundle: string, path: string): Promise<Record<string
   try {
     return await import(pathToFileURL(bundle).href) as Record<string, unknown>;
   } catch (cause) {
-    throw new HudError('BAD_SOURCE', `${path} failed while it was loaded: ${messageOf(cause)}${placeOf(cause, bundle)}`, { cause });
+    const place = placeIn(cause);
+    throw new HudError('BAD_SOURCE', `${path} failed while it was loaded: ${messageOf(cause)}${place === undefined ? '' : `\n  at ${place}`}`, { cause });
   }
 }
 
@@ -213,12 +214,4 @@ function compileError(path: string, directory: string, cause: unknown): HudError
     return `${file}:${location.line}:${location.column + 1}: ${text}\n    ${location.lineText.trim()}`;
   });
   return new HudError('BAD_SOURCE', `${path} does not compile:\n  ${lines.join('\n  ')}`, { cause });
-}
-
-/** The first frame of the stack that is the user's. */
-function placeOf(cause: unknown, bundle: string): string {
-  const stack = cause instanceof Error ? cause.stack ?? '' : '';
-  const frame = stack.split('\n').find((line) => /^\s+at /.test(line) && !line.includes('node:') && !line.includes(bundle) && !line.includes('node_modules'));
-  const place = /(?:file:\/\/)?(\/[^()\s]+:\d+:\d+)/.exec(frame ?? '')?.[1];
-  return place === undefined ? '' : `\n  at ${place}`;
 }

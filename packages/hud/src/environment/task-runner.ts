@@ -1,6 +1,6 @@
 /** One suspended template: run it to its prompt, later resume it with the answer, always close it. */
 import { withDeadline, withSignal, type Host } from '../host/host.ts';
-import { HudError, messageOf } from '../protocol/errors.ts';
+import { HudError, messageOf, placeIn } from '../protocol/errors.ts';
 import { EvaluationResult, type GradeFrame } from '../protocol/grade.ts';
 import { isPlainObject, parseJson, stringifyJson, type JsonObject } from '../protocol/json.ts';
 import { RPC, type StartFrame } from '../protocol/messages.ts';
@@ -144,7 +144,9 @@ export class TaskRunner {
   #asFailure(error: unknown): HudError {
     if (error instanceof HudError) return error;
     const name = error instanceof Error && error.name !== 'Error' ? `${error.name}: ` : '';
-    return new HudError('TEMPLATE_FAILED', `task '${this.taskId}' failed: ${name}${messageOf(error)}`, { rpcCode: RPC.serverError, cause: error });
+    const place = placeIn(error);
+    const message = `task '${this.taskId}' failed: ${name}${messageOf(error)}${place === undefined ? '' : ` (at ${place})`}`;
+    return new HudError('TEMPLATE_FAILED', message, { rpcCode: RPC.serverError, cause: error });
   }
 }
 

@@ -5,7 +5,7 @@ import { connect } from '../client/connect.ts';
 import { Run } from '../client/run.ts';
 import type { Host } from '../host/host.ts';
 import { withDeadline, withSignal } from '../host/host.ts';
-import { HudError, messageOf, toHudError } from '../protocol/errors.ts';
+import { HudError, isHudError, messageOf, placeIn, toHudError } from '../protocol/errors.ts';
 import { UNGRADED } from '../protocol/grade.ts';
 import type { ProviderObject, RuntimeLease } from '../runtime/provider.ts';
 import type { Phase } from './contract.ts';
@@ -73,11 +73,12 @@ async function drive(run: Run, place: Place, state: DriveState): Promise<void> {
   const client = await scope.use(connect(runtime, connectOptions(run, runtime, place)));
   state.client = client;
   enter('starting task');
-  await run.begin(client, { signal: place.signal });
+  // Calls are not given the signal: an interrupt must find the connection open, to cancel the task on it.
+  await run.begin(client);
   enter('agent loop');
   faults.agent = await act(run, place, client, runtime);
   enter('grading');
-  await gradeBestEffort(run, place.signal, faults);
+  await gradeBestEffort(run, place.signal, faults, runtime);
   if (run.task.verifier === undefined) return;
   enter('verifying');
   await verify(run, run.task.verifier, { ...place, scope, client, runtime, faults });
@@ -105,8 +106,15 @@ async function act(run: Run, place: Place, client: Client, runtime: RuntimeLease
     place.signal.throwIfAborted();
     if (client.closed.aborted) return await lostWhy(client.closed.reason, runtime);
     if (timeout.signal.aborted) run.trace.stopReason = 'timeout';
-    return timeout.signal.aborted ? timeout.signal.reason as HudError : toHudError(error, 'AGENT_FAILED');
+    return timeout.signal.aborted ? timeout.signal.reason as HudError : agentFailure(error);
   }
+}
+
+/** The agent is the user's own code: its error names their file and line. */
+function agentFailure(error: unknown): HudError {
+  if (isHudError(error)) return error;
+  const place = placeIn(error);
+  return new HudError('AGENT_FAILED', `${messageOf(error)}${place === undefined ? '' : ` (at ${place})`}`, { cause: error });
 }
 
 /** A lost connection, explained by whoever runs the place where it can. */
@@ -118,14 +126,15 @@ async function lostWhy(reason: unknown, runtime: RuntimeLease): Promise<HudError
 }
 
 /** After a failed agent the grade is evidence; its own failure then is not the run's story. */
-async function gradeBestEffort(run: Run, signal: AbortSignal, faults: Faults): Promise<void> {
+async function gradeBestEffort(run: Run, signal: AbortSignal, faults: Faults, runtime: RuntimeLease): Promise<void> {
   if (faults.agent?.code === 'CONNECTION_LOST') return;
   try {
-    await run.grade({ signal });
+    await run.grade();
   } catch (error) {
     signal.throwIfAborted();
     run.verdict = UNGRADED;
-    faults.last = { phase: 'grading', error: toHudError(error, 'GRADE_FAILED') };
+    const fault = toHudError(error, 'GRADE_FAILED');
+    faults.last = { phase: 'grading', error: fault.code === 'CONNECTION_LOST' ? await lostWhy(fault, runtime) : fault };
   }
 }
 

@@ -21,7 +21,9 @@ export function verdictOf(run: Run, faults: Faults): RunEnd {
   const { interrupt, agent, last } = faults;
   if (interrupt !== undefined) return ended(run, interrupt.code === 'ROLLOUT_TIMEOUT' ? 'timeout' : 'cancelled', interrupt);
   if (agent !== undefined && isInfrastructure(agent)) return ended(run, agent.faultClass, agent);
-  if (last !== undefined) return ended(run, agent === undefined ? classOf(last) : 'agent', agent ?? last.error);
+  // An agent often fails because its environment is gone; the lost connection is the story then.
+  if (last !== undefined && (agent === undefined || last.error.faultClass === 'sandbox')) return ended(run, classOf(last), last.error);
+  if (last !== undefined && agent !== undefined) return ended(run, 'agent', agent);
   if (run.verdict.isError) return ended(run, 'grader', new HudError('GRADE_FAILED', run.verdict.content ?? 'the grader reported an error'));
   if (agent === undefined) return { class: 'graded' };
   run.trace.status = 'error';

@@ -33,9 +33,9 @@ export async function verify(run: Run, verifier: Task, context: VerifyContext): 
   try {
     const client = await placeVerifier(run, verifier, context);
     const startedAt = new Date().toISOString();
-    await client.start(verifier.id, verifier.args, { signal: context.signal });
+    await client.start(verifier.id, verifier.args);
     run.record({ source: 'task', startedAt, taskCall: { phase: 'setup', name: verifier.id, arguments: verifier.args } });
-    run.verdict = await client.grade(actorFrame, { signal: context.signal });
+    run.verdict = await client.grade(actorFrame);
     run.record({ source: 'task', startedAt, taskCall: { phase: 'evaluate', name: verifier.id, result: run.verdict.raw } });
   } catch (error) {
     context.signal.throwIfAborted();

@@ -31,7 +31,8 @@ const OPENAI_URL = 'https://api.openai.com/v1';
 /**
  * Where the model is: what the caller says; else the gateway when HUD_GATEWAY_URL is set and a key is
  * known; else what OPENAI_BASE_URL and OPENAI_API_KEY say, where a key alone means OpenAI itself. A key
- * out of the environment goes only to the address that stands beside it there.
+ * out of the environment goes only to the address that stands beside it there, and one that the caller
+ * passes never to an address that nobody named.
  * @throws HudError MODEL_KEY_MISSING when none of these is given, BAD_ARGUMENT for an address that is no URL
  */
 export function findEndpoint(given: { baseUrl?: string | undefined; apiKey?: string | undefined }): ChatEndpoint {
@@ -41,9 +42,9 @@ export function findEndpoint(given: { baseUrl?: string | undefined; apiKey?: str
   const gateway = setting('HUD_GATEWAY_URL');
   if (gateway !== undefined && gatewayKey !== undefined) return checked({ baseUrl: gateway, apiKey: gatewayKey });
   const otherUrl = setting('OPENAI_BASE_URL');
-  const otherKey = apiKey ?? setting('OPENAI_API_KEY');
-  if (otherUrl !== undefined || otherKey !== undefined) return checked({ baseUrl: otherUrl ?? OPENAI_URL, apiKey: otherKey });
-  throw new HudError('MODEL_KEY_MISSING', 'The judge has no model to ask: neither an endpoint nor a key is set.', {
+  const otherKey = setting('OPENAI_API_KEY');
+  if (otherUrl !== undefined || otherKey !== undefined) return checked({ baseUrl: otherUrl ?? OPENAI_URL, apiKey: apiKey ?? otherKey });
+  throw new HudError('MODEL_KEY_MISSING', 'The judge has no model to ask: no endpoint is known that it has a key for.', {
     hint: 'Pass baseUrl and apiKey, or set HUD_GATEWAY_URL and HUD_API_KEY, or OPENAI_BASE_URL and OPENAI_API_KEY.',
   });
 }

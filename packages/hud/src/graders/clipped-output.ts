@@ -1,4 +1,5 @@
 /** Keeps the start and the end of a byte stream of any length, in bounded memory. */
+import { TextDecoder } from 'node:util';
 
 export class ClippedOutput {
   readonly #headBytes: number;

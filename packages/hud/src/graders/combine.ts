@@ -1,7 +1,7 @@
 /** Several sub-scores as one: a weighted sum, the best of them, or the worst. */
 import { HudError } from '../protocol/errors.ts';
-import { evaluationResult, checkedSubScore, weightWarnings, withWarnings } from './evaluation.ts';
 import type { EvaluationResult, SubScore } from '../protocol/grade.ts';
+import { checkedSubScore, evaluationResult, weightWarnings, withWarnings } from './evaluation.ts';
 
 /**
  * Waits for all items together and adds them up: positive weights are scaled to sum to 1, negative ones
@@ -11,7 +11,7 @@ import type { EvaluationResult, SubScore } from '../protocol/grade.ts';
  * @throws HudError GRADE_INVALID without any positive weight or for a malformed sub-score, else what the first failing item threw
  */
 export async function combine(...items: (SubScore | PromiseLike<SubScore>)[]): Promise<EvaluationResult> {
-  const given = (await Promise.all(items)).map(checkedSubScore);
+  const given = (await Promise.all(items.map((item) => Promise.resolve(item)))).map(checkedSubScore);
   const positiveSum = given.reduce((sum, { weight }) => sum + Math.max(0, weight), 0);
   if (positiveSum <= 0) {
     throw new HudError('GRADE_INVALID', `combine() got ${given.length} sub-scores and none of them has a positive weight.`, {

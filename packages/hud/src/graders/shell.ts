@@ -30,11 +30,12 @@ const DRAIN_MS = 1_000;
 /**
  * Descriptor 3 is our end of the command's life: when it closes, because the command is over or because
  * this process is gone, the watcher kills the group. The shell that runs the command takes the place of
- * the one that started the watcher, so its pid and exit status are the child's.
+ * the one that started the watcher, so its pid and exit status are the child's. The outputs pass through
+ * `cat`, because what Node calls a pipe is a socket, and `/dev/stderr` can't be opened on a socket.
  */
 const WATCHED = `
 (trap '' TERM INT HUP; read -r _ <&3; kill -KILL -$$) </dev/null >/dev/null 2>&1 &
-exec /bin/bash -lc "$1" 3<&-`;
+exec /bin/bash -lc "$1" > >(exec cat 3<&-) 2> >(exec cat >&2 3<&-) 3<&-`;
 
 /**
  * Runs the command with `/bin/bash -lc` in a process group of its own and takes its whole output. The

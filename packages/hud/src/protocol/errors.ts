@@ -128,5 +128,27 @@ export function messageOf(value: unknown): string {
     return value.errors.map(messageOf).join('; ');
   }
   if (value instanceof Error) return value.message === '' ? value.name : value.message;
-  return typeof value === 'string' ? value : String(value);
+  if (typeof value !== 'object' || value === null) return String(value);
+  const { message } = value as { message?: unknown };
+  return typeof message === 'string' && message !== '' ? message : objectText(value);
+}
+
+function objectText(value: object): string {
+  try {
+    return JSON.stringify(value) ?? Object.prototype.toString.call(value);
+  } catch {
+    return Object.prototype.toString.call(value); // circular, or it holds a bigint
+  }
+}
+
+const OWN_FILES = import.meta.url.replace(/\/(dist|src)\/.*$/, '/$1/').replace('file://', '');
+
+/** `/path/env.ts:4:5`: the first place in the error's stack that is the user's own; undefined when there is none. */
+export function placeIn(error: unknown): string | undefined {
+  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  for (const line of stack.split('\n')) {
+    const place = /^\s+at .*?(?:file:\/\/)?(\/[^()\s]+:\d+:\d+)\)?$/.exec(line)?.[1];
+    if (place !== undefined && !place.includes('/node_modules/') && !place.startsWith(OWN_FILES)) return place;
+  }
+  return undefined;
 }

@@ -7,7 +7,10 @@ import { isPlainObject, parseJson, stringifyJson, type JsonObject } from './json
 import { MAX_FRAME_BYTES } from './messages.ts';
 
 const NEWLINE = 0x0a;
+const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
+// Drops a byte order mark at the start of a line, as Python does.
+const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** The bytes of one frame, newline included. Non-ASCII travels raw: escaped it would be up to six times larger. */
 export function encodeFrame(message: JsonObject): Uint8Array {
@@ -17,26 +20,39 @@ export function encodeFrame(message: JsonObject): Uint8Array {
 /**
  * Cuts a byte stream into frames. Not a stream itself: the owner feeds it and asks for frames, so
  * that it can stop reading while a handler runs, or take the rest away as raw bytes.
+ *
+ * A chunk that arrives while nothing waits is read in place. Otherwise bytes gather in one buffer that
+ * doubles, so that neither one-byte chunks nor a line of the greatest length cost quadratic time.
  */
 export class FrameReader {
   readonly #maxBytes: number;
-  #chunks: Uint8Array[] = [];
-  #bytes = 0;
-  /** Bytes of the first chunks known to hold no newline, so that a long line is scanned once. */
-  #scannedChunks = 0;
+  #buffer: Uint8Array = EMPTY;
+  /** The bytes not consumed yet are those of `#buffer` in [start, end). */
+  #start = 0;
+  #end = 0;
+  /** Up to here the bytes are known to hold no newline, so that a long line is scanned once. */
+  #scanned = 0;
+  /** The buffer is ours to write into, not a chunk that the owner still holds. */
+  #isOwnBuffer = false;
 
   constructor(maxBytes: number = MAX_FRAME_BYTES) {
     this.#maxBytes = maxBytes;
   }
 
   get bufferedBytes(): number {
-    return this.#bytes;
+    return this.#end - this.#start;
   }
 
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
-    this.#chunks.push(chunk);
-    this.#bytes += chunk.length;
+    if (this.#start === this.#end) {
+      this.#hold(chunk, 0, chunk.length, false);
+      this.#scanned = 0;
+      return;
+    }
+    if (!this.#isOwnBuffer || this.#end + chunk.length > this.#buffer.length) this.#grow(chunk.length);
+    this.#buffer.set(chunk, this.#end);
+    this.#end += chunk.length;
   }
 
   /**
@@ -45,44 +61,34 @@ export class FrameReader {
    *   that are not one JSON object
    */
   next(): JsonObject | undefined {
-    const line = this.#takeLine();
-    return line === undefined ? undefined : parseFrame(line);
+    const newline = this.#findNewline();
+    this.#assertFits((newline ?? this.#end) - this.#start);
+    if (newline === undefined) return undefined;
+    const line = this.#buffer.subarray(this.#start, newline);
+    this.#start = newline + 1;
+    if (this.#start === this.#end) this.#clear();
+    return parseFrame(line);
   }
 
   /** The last line of a stream that ended without a newline, if there is one. */
   last(): JsonObject | undefined {
+    this.#assertFits(this.bufferedBytes);
     const rest = this.rest();
     return rest.length === 0 ? undefined : parseFrame(rest);
   }
 
   /** Everything not consumed yet; the reader is empty afterwards. */
   rest(): Uint8Array {
-    const rest = concat(this.#chunks, this.#bytes);
-    this.#chunks = [];
-    this.#bytes = 0;
-    this.#scannedChunks = 0;
+    const rest = this.#buffer.subarray(this.#start, this.#end);
+    this.#clear();
     return rest;
   }
 
-  #takeLine(): Uint8Array | undefined {
-    let before = 0;
-    for (let i = 0; i < this.#chunks.length; i++) {
-      const chunk = this.#chunks[i] as Uint8Array;
-      const at = i < this.#scannedChunks ? -1 : chunk.indexOf(NEWLINE);
-      if (at >= 0) {
-        this.#assertFits(before + at);
-        const line = concat([...this.#chunks.slice(0, i), chunk.subarray(0, at)], before + at);
-        const rest = chunk.subarray(at + 1);
-        this.#chunks = rest.length === 0 ? this.#chunks.slice(i + 1) : [rest, ...this.#chunks.slice(i + 1)];
-        this.#bytes -= line.length + 1;
-        this.#scannedChunks = 0;
-        return line;
-      }
-      before += chunk.length;
-    }
-    this.#scannedChunks = this.#chunks.length;
-    this.#assertFits(this.#bytes);
-    return undefined;
+  #findNewline(): number | undefined {
+    const from = Math.max(this.#start, this.#scanned);
+    const at = this.#buffer.subarray(from, this.#end).indexOf(NEWLINE);
+    this.#scanned = at < 0 ? this.#end : from + at;
+    return at < 0 ? undefined : from + at;
   }
 
   #assertFits(bytes: number): void {
@@ -92,12 +98,34 @@ export class FrameReader {
       hint: 'Send large data through a capability stream, or raise the frame limit on both peers.',
     });
   }
+
+  /** Moves what is left into a buffer of our own with room for `more` bytes, doubling up to the limit. */
+  #grow(more: number): void {
+    const left = this.bufferedBytes;
+    const needed = left + more;
+    const buffer = new Uint8Array(Math.max(needed, Math.min(needed * 2, this.#maxBytes + 1)));
+    buffer.set(this.#buffer.subarray(this.#start, this.#end));
+    this.#scanned = Math.max(0, this.#scanned - this.#start);
+    this.#hold(buffer, 0, left, true);
+  }
+
+  #clear(): void {
+    this.#hold(EMPTY, 0, 0, false);
+    this.#scanned = 0;
+  }
+
+  #hold(buffer: Uint8Array, start: number, end: number, isOwn: boolean): void {
+    this.#buffer = buffer;
+    this.#start = start;
+    this.#end = end;
+    this.#isOwnBuffer = isOwn;
+  }
 }
 
 function parseFrame(line: Uint8Array): JsonObject {
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(line);
+    text = decoder.decode(line);
   } catch (cause) {
     throw new HudError('PROTOCOL_ERROR', 'A line on the control channel is not UTF-8.', { rpcCode: -32700, cause });
   }
@@ -113,15 +141,4 @@ function parseFrame(line: Uint8Array): JsonObject {
 
 function excerpt(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
-}
-
-function concat(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
-  if (chunks.length === 1) return chunks[0] as Uint8Array;
-  const whole = new Uint8Array(bytes);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }

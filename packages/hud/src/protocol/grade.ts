@@ -1,7 +1,8 @@
 /** The result of grading, on the wire (`GradeFrame`) and in a run (`Grade`). */
 import { z } from 'zod';
+import { describeIssues } from './codec.ts';
 import { HudError } from './errors.ts';
-import { isPlainObject, type JsonObject } from './json.ts';
+import { describeValue, isPlainObject, type JsonObject } from './json.ts';
 
 /** One weighted part of a reward; may have parts of its own. `value` lies in [0, 1], weights may be negative. */
 export interface SubScore {
@@ -13,19 +14,18 @@ export interface SubScore {
   info?: JsonObject | null;
 }
 
-const subScoreShape: z.ZodType<SubScore> = z.lazy(() => z.strictObject({
-  name: z.string(),
-  value: z.number().min(0).max(1),
-  weight: z.number().default(1),
-  children: z.array(subScoreShape).nullish(),
-  info: z.record(z.string(), z.unknown()).nullish(),
-}));
-/** Closed; `metadata` is read as another name of `info`. */
-export const SubScore = z.preprocess((value) => {
+/** Closed at every level; `metadata` is read as another name of `info`. */
+export const SubScore: z.ZodType<SubScore> = z.preprocess((value) => {
   if (!isPlainObject(value) || !('metadata' in value)) return value;
   const { metadata, ...rest } = value;
   return { ...rest, info: rest.info ?? metadata };
-}, subScoreShape) as unknown as z.ZodType<SubScore>;
+}, z.lazy(() => z.strictObject({
+  name: z.string(),
+  value: z.number().min(0).max(1),
+  weight: z.number().default(1),
+  children: z.array(SubScore).nullish(),
+  info: z.record(z.string(), z.unknown()).nullish(),
+})));
 
 /** What a grader may return or a template yield instead of a bare number. Open: extra keys are kept. */
 export const EvaluationResult = z.looseObject({
@@ -66,7 +66,7 @@ export const UNGRADED: Grade = Object.freeze({ reward: 0, done: true, info: {}, 
 export function parseGrade(frame: unknown): Grade {
   const score = isPlainObject(frame) ? frame.score : undefined;
   if (!isPlainObject(frame) || typeof score !== 'number' || !Number.isFinite(score)) {
-    throw new HudError('GRADE_INVALID', `tasks.grade must return a finite numeric 'score', got ${JSON.stringify(score) ?? 'none'}.`, {
+    throw new HudError('GRADE_INVALID', `tasks.grade must return a finite numeric 'score', got ${score === undefined ? 'none' : describeValue(score)}.`, {
       rpcCode: -32603,
       hint: 'The template should yield a number, or an object with a numeric score.',
       data: isPlainObject(frame) ? { frame } : {},
@@ -74,7 +74,7 @@ export function parseGrade(frame: unknown): Grade {
   }
   const subscores = z.array(SubScore).nullish().safeParse(frame.subscores);
   if (!subscores.success) {
-    throw new HudError('GRADE_INVALID', `The grade's subscores are malformed: ${subscores.error.issues[0]?.message ?? ''}.`, {
+    throw new HudError('GRADE_INVALID', `The grade's subscores are malformed: ${describeIssues(subscores.error.issues)}.`, {
       rpcCode: -32603, data: { frame }, cause: subscores.error,
     });
   }

@@ -3,6 +3,7 @@
  * integers beyond 2^53 and floats such as `1.0` survive when a caller asks for the lossless reader.
  */
 import { HudError, messageOf } from './errors.ts';
+import { NAN_MARK, withoutNonFinite } from './non-finite.ts';
 
 export type JsonObject = { [key: string]: unknown };
 
@@ -14,9 +15,17 @@ interface RawJson {
 }
 const JSON_RAW = JSON as unknown as RawJson;
 
+const FLOAT = Symbol.for('hud.float');
+
 /** A number that stays a float on the wire and in hashes although its value is whole: `1.0`, not `1`. */
 export class Float {
   readonly value: number;
+  readonly [FLOAT] = true;
+
+  /** One made by another copy of this package counts too. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && (value as { [FLOAT]?: unknown })[FLOAT] === true;
+  }
 
   constructor(value: number) {
     if (!Number.isFinite(value)) throw new HudError('BAD_ARGUMENT', `float(${value}) is not a finite number.`);
@@ -60,7 +69,7 @@ export function parseJson(text: string, options: ParseOptions = {}): unknown {
     if (!/NaN|Infinity/.test(text)) throw notJson(error);
   }
   try {
-    return JSON_RAW.parse(text.replace(STRING_OR_NON_FINITE, replaceNonFinite), (key, value, context) => {
+    return JSON_RAW.parse(withoutNonFinite(text), (key, value, context) => {
       if (context.source === NAN_MARK) return Number.NaN;
       return options.lossless ? reviveLossless(key, value, context) : value;
     });
@@ -94,7 +103,7 @@ export interface PythonJsonOptions {
 /**
  * The text of Python's `json.dumps(value, sort_keys=True)`, on which slugs and sync signatures rest.
  * Keys sort by code point, every character outside U+0020..U+007E is escaped.
- * @throws HudError BAD_TASK for a value that JSON does not have (dates, functions, undefined items)
+ * @throws HudError BAD_TASK for a value that JSON does not have (dates, functions, undefined items) and for a circular one
  */
 export function pythonJson(value: unknown, options: PythonJsonOptions): string {
   const comma = options.compact ? ',' : ', ';
@@ -114,7 +123,22 @@ export function pythonJson(value: unknown, options: PythonJsonOptions): string {
     }
     throw new HudError('BAD_TASK', `Only JSON values can be hashed or sent, got ${describeValue(v)}.`);
   };
-  return write(value);
+  try {
+    return write(value);
+  } catch (error) {
+    assertJson(value, 'The value'); // knows the place, and what a stack overflow means
+    throw error;
+  }
+}
+
+/**
+ * Refuses what JSON does not have. Members that are undefined are fine: they vanish.
+ * @param what the value's name, with which the message starts: `args` gives `args.when[0] is a Date`
+ * @throws HudError BAD_TASK naming the place
+ */
+export function assertJson(value: unknown, what: string): void {
+  const problem = findNonJson(value, 0);
+  if (problem !== undefined) throw new HudError('BAD_TASK', `${what}${problem}; only JSON values can be hashed or sent.`);
 }
 
 /** Objects made by literals or `Object.create(null)`; class instances are not data. */
@@ -142,18 +166,34 @@ export function compareCodePoints(a: string, b: string): number {
 }
 
 export function describeValue(value: unknown): string {
-  if (value === undefined) return 'undefined';
-  if (typeof value === 'object' && value !== null) return `a ${value.constructor?.name ?? 'null-prototype object'}`;
+  if (value === undefined || value === null) return String(value);
+  if (Array.isArray(value)) return 'an Array';
+  if (typeof value === 'object') return `a ${isPlainObject(value) ? 'plain object' : value.constructor?.name ?? 'object'}`;
   return `${typeof value} ${String(value)}`;
 }
 
-const NAN_MARK = '-0e777'; // legal JSON that nobody writes; stands in for NaN between replace and revive
-const STRING_OR_NON_FINITE = /"(?:[^"\\]|\\.)*"|-?Infinity|NaN/g;
+/** Deeper than any data, far from the stack's end. */
+const MAX_DEPTH = 1_000;
+const TOO_DEEP = ` is circular or nested more than ${MAX_DEPTH} deep`;
 
-function replaceNonFinite(token: string): string {
-  if (token === 'NaN') return NAN_MARK;
-  if (token === 'Infinity') return '1e999';
-  return token === '-Infinity' ? '-1e999' : token;
+/** What is wrong, after the path to it: `.when[0] is a Date`. The path is put together only when something is. */
+function findNonJson(value: unknown, depth: number): string | undefined {
+  if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return undefined;
+  if (typeof value === 'bigint' || value instanceof Float) return undefined;
+  if (depth > MAX_DEPTH) return TOO_DEEP;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const problem = findNonJson(value[i], depth + 1);
+      if (problem !== undefined) return problem === TOO_DEEP ? TOO_DEEP : `[${i}]${problem}`;
+    }
+    return undefined;
+  }
+  if (!isPlainObject(value)) return ` is ${describeValue(value)}`;
+  for (const [key, item] of Object.entries(value)) {
+    const problem = item === undefined ? undefined : findNonJson(item, depth + 1);
+    if (problem !== undefined) return problem === TOO_DEEP ? TOO_DEEP : `.${key}${problem}`;
+  }
+  return undefined;
 }
 
 function reviveLossless(_key: string, value: unknown, context: { source?: string }): unknown {

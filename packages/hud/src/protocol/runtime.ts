@@ -36,6 +36,8 @@ export const ComposeProject = z.strictObject({
   document: z.union([z.string(), z.record(z.string(), z.unknown())]),
   root: ComposeRoot.nullish(),
   serviceAccess: z.boolean().optional(),
+}).refine(({ document, root }) => root == null || typeof root === typeof document, {
+  message: 'root must be a path where document is a path, and { compose_path } where document is parsed',
 });
 
 export const RuntimeConfig = z.strictObject({

@@ -4,7 +4,7 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { z } from 'zod';
 import { decode, encode } from './codec.ts';
 import { HudError } from './errors.ts';
-import { isPlainObject, pythonJson, type JsonObject } from './json.ts';
+import { assertJson, isPlainObject, pythonJson, type JsonObject } from './json.ts';
 import { RuntimeConfig } from './runtime.ts';
 
 /** Per-task overrides of the agent; applied locally as on the platform. */
@@ -26,6 +26,7 @@ const rowShape = {
   runtimeConfig: RuntimeConfig.nullish(),
 };
 
+const PlainRow = z.object(rowShape);
 const VerifierRow = z.object({ ...rowShape, verifier: z.null({ error: 'nested verifier tasks are not supported' }).optional() });
 
 /** The row as files and the platform hold it; unknown keys are ignored on load. */
@@ -51,19 +52,22 @@ export class Task {
   readonly [BRAND] = true;
   #slug: string;
 
-  /** @throws HudError BAD_TASK when a field is malformed, args are not JSON, or a verifier has one itself */
+  /** @throws HudError BAD_TASK when a field is malformed or not JSON, or a verifier has one itself */
   constructor(init: TaskInit) {
     const { verifier, ...rest } = init;
     const verifierTask = verifier == null ? undefined : isTask(verifier) ? verifier : new Task(verifier as TaskInit);
     if (verifierTask?.verifier !== undefined) {
       throw new HudError('BAD_TASK', `Task ${init.id}: nested verifier tasks are not supported.`);
     }
-    const parsed = z.safeParse(z.object(rowShape), withoutUndefined(rest));
+    const parsed = z.safeParse(PlainRow, withoutUndefined(rest));
     if (!parsed.success) {
       const issue = parsed.error.issues[0];
       throw new HudError('BAD_TASK', `Task ${String(init.id)} is malformed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}.`, { cause: parsed.error });
     }
     const row = parsed.data;
+    for (const field of ['args', 'validation', 'agentConfig', 'columns', 'runtimeConfig'] as const) {
+      assertJson(row[field] ?? null, `Task ${row.id}: ${field}`);
+    }
     this.env = row.env;
     this.id = row.id;
     this.args = withoutUndefined(row.args);

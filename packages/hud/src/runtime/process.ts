@@ -23,6 +23,8 @@ export interface ServerCommand {
   signal: AbortSignal;
 }
 
+/** Longest wait for the rest of the output after the exit, in milliseconds. */
+const OUTPUT_MS = 500;
 const TAIL_LINES = 50;
 const TAIL_LINE_CHARS = 500;
 const TERM_MS = 10_000;
@@ -85,11 +87,14 @@ function start(command: ServerCommand): ChildProcess {
 }
 
 /** How the child ended, in words, once it has; a program that can't be started counts as ended. */
-function exitOf(child: ChildProcess, output: OutputTail): Promise<string> {
-  return new Promise((resolve) => {
-    child.once('error', (error) => resolve(`${messageOf(error)}.`));
-    child.once('close', (code, signal) => resolve(`${signal === null ? `exit code ${code}` : `killed by ${signal}`}.${output.text()}`));
-  });
+async function exitOf(child: ChildProcess, output: OutputTail): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  child.once('error', (error) => resolve(`${messageOf(error)}.`));
+  child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}.` : `killed by ${signal}.`));
+  const how = await promise;
+  // Not the child's `close`: whatever it left behind may hold its pipes open for ever.
+  await Promise.race([output.ended, new Promise<void>((done) => nodeHost.setTimer(OUTPUT_MS, done, { unref: true }))]);
+  return how + output.text();
 }
 
 /** TERM to the whole group, KILL after a grace; whatever the leader left behind goes with it. */
@@ -123,14 +128,16 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
 class OutputTail {
   readonly lines: string[] = [];
   readonly port: Promise<number>;
+  /** Settles when both outputs have ended. */
+  readonly ended: Promise<unknown>;
 
   constructor(child: ChildProcess) {
     const { promise, resolve } = Promise.withResolvers<number>();
     this.port = promise;
-    this.#read(child.stdout, (line) => {
+    const onLine = (line: string): void => {
       if (line.startsWith(PORT_ANNOUNCEMENT)) resolve(Number(line.slice(PORT_ANNOUNCEMENT.length)));
-    });
-    this.#read(child.stderr, () => {});
+    };
+    this.ended = Promise.all([this.#read(child.stdout, onLine), this.#read(child.stderr, () => {})]);
   }
 
   /** `''`, or the tail as indented lines after a heading. */
@@ -138,14 +145,16 @@ class OutputTail {
     return this.lines.length === 0 ? '' : ` Its last output:\n${this.lines.map((line) => `  ${line}`).join('\n')}`;
   }
 
-  #read(stream: Readable | null, onLine: (line: string) => void): void {
+  async #read(stream: Readable | null, onLine: (line: string) => void): Promise<void> {
     if (stream === null) return;
-    createInterface({ input: stream, crlfDelay: Infinity }).on('line', (raw) => {
+    const reader = createInterface({ input: stream, crlfDelay: Infinity });
+    reader.on('line', (raw) => {
       const line = raw.trim();
       onLine(line);
       if (line === '' || line.startsWith(PORT_ANNOUNCEMENT)) return;
       this.lines.push(line.slice(0, TAIL_LINE_CHARS));
       if (this.lines.length > TAIL_LINES) this.lines.shift();
     });
+    await new Promise<void>((resolve) => reader.once('close', resolve));
   }
 }

@@ -1,5 +1,5 @@
 import { defineCommand, type Command } from '../command.ts';
-import { COMMANDS, type Entry } from '../command-table.ts';
+import type { Entries } from '../command-table.ts';
 import { completionScript, SHELLS, type CommandWords } from '../completion-script.ts';
 import { nearest } from '../nearest.ts';
 import { UsageError } from '../usage-error.ts';
@@ -10,18 +10,18 @@ export const completion = defineCommand({
   notes: `bash: hud completion bash > ~/.local/share/bash-completion/completions/hud
 zsh:  hud completion zsh > "\${fpath[1]}/_hud"
 fish: hud completion fish > ~/.config/fish/completions/hud.fish`,
-  run: async ({ args: [name = ''] }) => {
+  run: async ({ args: [name = ''] }, { commands }) => {
     const shell = SHELLS.find((known) => known === name);
     if (shell === undefined) {
       const near = nearest(name, SHELLS);
       throw new UsageError(`There is no completion for '${name}'.`, { hint: near === undefined ? `Shells: ${SHELLS.join(', ')}.` : `Did you mean '${near}'?` });
     }
-    const script = completionScript(shell, await wordsOf([], COMMANDS));
+    const script = completionScript(shell, await wordsOf([], commands));
     return { json: { shell, script }, text: () => [script] };
   },
 });
 
-async function wordsOf(path: readonly string[], entries: Readonly<Record<string, Entry>>): Promise<CommandWords[]> {
+async function wordsOf(path: readonly string[], entries: Entries): Promise<CommandWords[]> {
   const words: CommandWords[] = [];
   for (const [name, entry] of Object.entries(entries)) {
     const inner = [...path, name];
