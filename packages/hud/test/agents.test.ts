@@ -39,7 +39,7 @@ async function runOn(agent: Agent, options: { tools?: Record<string, string>; pr
   return job.runs[0] as Run;
 }
 
-const steps = (run: Run, source: string): Record<string, unknown>[] => run.trace.steps.filter((step) => step.source === source) as unknown as Record<string, unknown>[];
+const steps = (run: Run, source: string): Record<string, unknown>[] => run.trace.steps.filter((step) => step.source === source);
 
 describe.each(CASES)('$title', ({ make, stream, name }) => {
   const play = async (turns: ModelTurn[], config: ToolAgentConfig = {}, options: Parameters<typeof runOn>[1] = {}): Promise<{ run: Run; server: ModelServer }> => {

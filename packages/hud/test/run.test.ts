@@ -36,7 +36,7 @@ function letters(): { env: Environment; log: string[]; echo: (args: { want?: str
     }
   });
   env.template({ id: 'bad-start' }, async function* () {
-    throw new Error('no such level');
+    yield await Promise.reject(new Error('no such level'));
   });
   env.template({ id: 'bad-grade' }, async function* () {
     yield 'p';

@@ -76,7 +76,7 @@ class ClaudeConversation implements Conversation {
 
   addResults(results: readonly { call: ToolCall; result: ToolResult }[]): void {
     const content = results.map(({ call, result }): Anthropic.ToolResultBlockParam => ({
-      type: 'tool_result', tool_use_id: call.id, content: blocksOf(result.content), is_error: result.isError === true,
+      type: 'tool_result', tool_use_id: call.id, content: blocksOf(result.content), is_error:  result.isError,
     }));
     this.#messages.push({ role: 'user', content });
   }

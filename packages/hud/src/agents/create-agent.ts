@@ -1,7 +1,7 @@
 /** A name (of an agent or a model) → an agent, ready to run. */
 import { HudError } from '../protocol/errors.ts';
 import type { Agent } from './agent.ts';
-import { resolveModel } from './catalogue.ts';
+import { resolveModel, type AgentType } from './catalogue.ts';
 import type { ToolAgentConfig } from './config.ts';
 import { readSetting } from './settings.ts';
 
@@ -16,18 +16,18 @@ export async function createAgent(name: string, config: CreateAgentConfig = {}):
   const { type, apiKeyVariable, ...found } = await resolveModel(name);
   const apiKey = apiKeyVariable === undefined ? undefined : readSetting(apiKeyVariable);
   const merged: CreateAgentConfig = { ...found, ...(apiKey === undefined ? {} : { apiKey }), ...config };
-  // Each adapter is loaded on use: none of them is needed to run the others.
-  switch (type) {
-    case 'claude': return (await import('./claude.ts')).claudeAgent(merged);
-    case 'openai': return (await import('./openai.ts')).openaiAgent(merged);
-    case 'gemini': return (await import('./gemini.ts')).geminiAgent(merged);
-    case 'openai_compatible': {
-      if (merged.model === undefined) {
-        throw new HudError('BAD_ARGUMENT', 'The agent openai_compatible needs a model.', { hint: 'Pass --model NAME, or { model: … }.' });
-      }
-      return (await import('./openai-compatible.ts')).openaiCompatibleAgent(merged);
-    }
-    case 'oracle': return (await import('./oracle.ts')).oracle;
-    case 'nop': return (await import('./nop.ts')).nop;
+  if (type === 'openai_compatible' && merged.model === undefined) {
+    throw new HudError('BAD_ARGUMENT', 'The agent openai_compatible needs a model.', { hint: 'Pass --model NAME, or { model: … }.' });
   }
+  return await MAKERS[type](merged);
 }
+
+/** Each adapter is loaded on use: none of them is needed to run the others. */
+const MAKERS: Record<AgentType, (config: CreateAgentConfig) => Promise<Agent>> = {
+  claude: async (config) => (await import('./claude.ts')).claudeAgent(config),
+  openai: async (config) => (await import('./openai.ts')).openaiAgent(config),
+  openai_compatible: async (config) => (await import('./openai-compatible.ts')).openaiCompatibleAgent(config),
+  gemini: async (config) => (await import('./gemini.ts')).geminiAgent(config),
+  oracle: async () => (await import('./oracle.ts')).oracle,
+  nop: async () => (await import('./nop.ts')).nop,
+};

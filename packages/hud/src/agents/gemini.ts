@@ -26,6 +26,7 @@ export interface GeminiConfig extends ToolAgentConfig {
 }
 
 const PROVIDER = 'google';
+const REFUSED: ReadonlySet<string> = new Set(['SAFETY', 'PROHIBITED_CONTENT', 'BLOCKLIST', 'SPII']);
 const REQUEST_MS = 600_000;
 
 /** @throws HudError MODEL_KEY_MISSING */
@@ -85,7 +86,7 @@ class GeminiConversation implements Conversation {
     const parts = results.flatMap(({ call, result }): Part[] => {
       const text = resultText(result);
       const id = typeof call.geminiId === 'string' ? { id: call.geminiId } : {};
-      const response = result.isError === true ? { error: text } : { success: true, output: text };
+      const response =  result.isError ? { error: text } : { success: true, output: text };
       const images = result.content.filter((block) => block.type === 'image' && block.data !== undefined).map(partOf);
       return [{ functionResponse: { ...id, name: call.name, response } }, ...images];
     });
@@ -109,7 +110,7 @@ class GeminiConversation implements Conversation {
       contents: this.#contents,
       config: {
         temperature, topP, topK, maxOutputTokens,
-        thinkingConfig: { includeThoughts, ...(thinkingLevel === undefined ? {} : { thinkingLevel: thinkingLevel.toUpperCase() as ThinkingLevel }) },
+        thinkingConfig: { includeThoughts, ...(thinkingLevel === undefined ? {} : { thinkingLevel: thinkingLevel.toUpperCase() as unknown as ThinkingLevel }) },
         abortSignal: context.signal,
         ...(systemPrompt === undefined ? {} : { systemInstruction: systemPrompt }),
         ...(offered.length === 0 ? {} : { tools: offered }),
@@ -169,7 +170,7 @@ function turnOf(parts: readonly Part[], candidate: Candidate, { usage, model }: 
     toolCalls,
     done: toolCalls.length === 0,
     finishReason: candidate.finishReason ?? null,
-    ...(candidate.finishReason === 'SAFETY' || candidate.finishReason === 'PROHIBITED_CONTENT' ? { refusal: candidate.finishMessage ?? 'refused' } : {}),
+    ...(REFUSED.has(String(candidate.finishReason)) ? { refusal: candidate.finishMessage ?? 'refused' } : {}),
     citations: citationsOf(candidate),
     raw: { candidate, parts },
     ...(model === undefined ? {} : { model }),

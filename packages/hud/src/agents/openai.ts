@@ -184,7 +184,7 @@ function messageItem({ role, content }: PromptMessage): Item {
 }
 
 function outputParts(result: ToolResult): InputPart[] {
-  const lead = result.isError === true ? [textPart('[tool_error] true')] : [];
+  const lead =  result.isError ? [textPart('[tool_error] true')] : [];
   const structured = result.structuredContent === undefined ? [] : [textPart(stringifyJson(result.structuredContent))];
   const parts = [...lead, ...structured, ...result.content.map(inputPart)];
   return parts.length === 0 ? [textPart('(no output)')] : parts;

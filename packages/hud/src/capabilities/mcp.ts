@@ -82,7 +82,7 @@ async function transportOf({ url, params }: Capability): Promise<Transport> {
     return new SSEClientTransport(new URL(url), init);
   }
   const { StreamableHTTPClientTransport } = await loadSdk(() => import('@modelcontextprotocol/sdk/client/streamableHttp.js'));
-  return new StreamableHTTPClientTransport(new URL(url), init) as Transport;
+  return new StreamableHTTPClientTransport(new URL(url), init);
 }
 
 async function loadSdk<T>(load: () => Promise<T>): Promise<T> {

@@ -202,7 +202,7 @@ async function tunnelReply(host: Host, stream: Stream): Promise<void> {
       if (reply.error !== undefined) reject(errorFromWire(reply.error));
       else resolve();
     } catch (error) {
-      reject(error as Error);
+      reject(error);
     }
   };
   const onEnd = (): void => reject(new HudError('CAPABILITY_FAILED', 'The environment closed the capability stream before answering.'));

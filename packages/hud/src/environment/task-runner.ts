@@ -166,13 +166,13 @@ async function bindArgs({ template, strictArgs }: RunnerOptions, args: JsonObjec
   const schema = template.options.args;
   if (schema === undefined) return args;
   const asGiven = await check(schema, args);
-  if (asGiven.ok) return asGiven.value as JsonObject;
+  if (asGiven.ok) return asGiven.value;
   const reread = Object.fromEntries(Object.entries(args).map(([name, value]) => {
     const parsed = asGiven.badKeys.includes(name) && typeof value === 'string' ? tryJson(value) : undefined;
     return [name, parsed === undefined ? value : parsed.value];
   }));
   const asJson = await check(schema, reread);
-  if (asJson.ok) return asJson.value as JsonObject;
+  if (asJson.ok) return asJson.value;
   if (strictArgs === false) return args;
   throw new HudError('BAD_ARGUMENT', `task '${template.id}': bad args: ${asJson.problems}`, { rpcCode: RPC.invalidParams });
 }

@@ -35,7 +35,8 @@ const DRAIN_MS = 1_000;
  */
 const WATCHED = `
 (trap '' TERM INT HUP; read -r _ <&3; kill -KILL -$$) </dev/null >/dev/null 2>&1 &
-exec /bin/bash -lc "$1" > >(exec cat 3<&-) 2> >(exec cat >&2 3<&-) 3<&-`;
+exec > >(exec cat 3<&-) 2> >(exec cat >&2 3<&-)
+exec /bin/bash -lc "$1" 3<&-`;
 
 /**
  * Runs the command with `/bin/bash -lc` in a process group of its own and takes its whole output. The

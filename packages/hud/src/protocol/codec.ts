@@ -4,10 +4,13 @@
  * declares, so user data (`args`, `columns`, payloads) passes through untouched.
  *
  * A key whose wire name is not its snake_case form says so: `z.boolean().meta({ wire: 'isError' })`.
+ *
+ * A declared key in the other side's spelling counts too, unless the right spelling is there as well;
+ * read from the wire, closed objects refuse it.
  */
 import { z } from 'zod';
 import { HudError, type ErrorCode } from './errors.ts';
-import { isPlainObject, type JsonObject } from './json.ts';
+import { Float, isPlainObject, type JsonObject } from './json.ts';
 
 type Schema = z.core.$ZodType;
 type Rename = (value: unknown, direction: 'encode' | 'decode') => unknown;
@@ -28,15 +31,18 @@ export function decode<S extends Schema>(
 ): z.output<S> {
   const result = z.safeParse(schema, renamer(schema)(wire, 'decode'));
   if (result.success) return result.data;
-  throw new HudError(options.code ?? 'PROTOCOL_ERROR', `${options.what ?? 'Value'} is malformed: ${describeIssues(result.error.issues)}.`, {
+  throw new HudError(options.code ?? 'PROTOCOL_ERROR', `${options.what ?? 'Value'} is malformed: ${describeIssues(result.error.issues, schema)}.`, {
     cause: result.error,
   });
 }
 
-/** `args.n: expected number, received string; slug: …`, with the keys as the wire spells them. */
-export function describeIssues(issues: readonly z.core.$ZodIssue[]): string {
+/**
+ * `args.n: expected number, received string; slug: …`, with the keys as the wire spells them.
+ * @param schema tells declared keys from those of user data; without it every key counts as declared
+ */
+export function describeIssues(issues: readonly z.core.$ZodIssue[], schema?: Schema): string {
   return issues.slice(0, 5).map((issue) => {
-    const path = issue.path.map((part) => (typeof part === 'string' ? snakeCase(part) : `[${String(part)}]`)).join('.');
+    const path = wirePath(issue.path, schema);
     const text = issue.message.replace(/^Invalid input: /, '');
     return path === '' ? text : `${path}: ${text}`;
   }).join('; ');
@@ -62,52 +68,75 @@ function renamer(schema: Schema): Rename {
 const identity: Rename = (value) => value;
 
 function build(schema: Schema): Rename {
+  const inner = innerOf(schema);
+  if (inner !== undefined) return renamer(inner);
   const def = (schema as z.core.$ZodTypes)._zod.def;
   switch (def.type) {
     case 'object':
-      return objectRenamer(def.shape);
+      return objectRenamer(def.shape, def.catchall?._zod.def.type === 'never');
     case 'array': {
       const element = renamer(def.element);
       return (value, direction) => (Array.isArray(value) ? value.map((item) => element(item, direction)) : value);
     }
     case 'record': {
       const member = renamer(def.valueType);
+      if (member === identity) return identity;
       return (value, direction) => (isPlainObject(value)
         ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, member(item, direction)]))
         : value);
     }
-    case 'optional':
-    case 'nullable':
-    case 'default':
-    case 'prefault':
-    case 'readonly':
-    case 'nonoptional':
-    case 'catch':
-      return renamer(def.innerType);
-    case 'lazy':
-      return (value, direction) => renamer(def.getter())(value, direction);
     case 'union':
-      return unionRenamer(def.options);
-    case 'pipe':
-      return renamer(def.in);
+      return 'discriminator' in def ? discriminatedRenamer(def.options, String(def.discriminator)) : unionRenamer(def.options);
+    case 'number':
+      return decodeNumber;
     default:
       return identity;
   }
 }
 
-function objectRenamer(shape: Readonly<Record<string, Schema>>): Rename {
+/** A declared number is read from the lossless reader's forms too: a Python peer writes `2.0` where a float is declared. */
+function decodeNumber(value: unknown, direction: 'encode' | 'decode'): unknown {
+  if (direction === 'encode') return value;
+  if (value instanceof Float) return value.value;
+  return typeof value === 'bigint' ? Number(value) : value;
+}
+
+function objectRenamer(shape: Readonly<Record<string, Schema>>, isClosed: boolean): Rename {
   const members = Object.entries(shape).map(([key, member]) => ({ key, wire: wireName(key, member), rename: renamer(member) }));
   const byKey = { encode: new Map(members.map((m) => [m.key, m])), decode: new Map(members.map((m) => [m.wire, m])) };
   return (value, direction) => {
     if (!isPlainObject(value)) return value;
     const result: JsonObject = {};
     for (const [name, item] of Object.entries(value)) {
-      if (item === undefined) continue;
+      // Assigning `__proto__` would replace the prototype.
+      if (item === undefined || name === '__proto__') continue;
       const member = byKey[direction].get(name);
-      if (member === undefined) result[name] = item;
-      else result[direction === 'encode' ? member.wire : member.key] = member.rename(item, direction);
+      if (member !== undefined) {
+        result[direction === 'encode' ? member.wire : member.key] = member.rename(item, direction);
+        continue;
+      }
+      const misspelled = byKey[direction === 'encode' ? 'decode' : 'encode'].get(name);
+      if (misspelled === undefined) result[name] = item;
+      // Under a key that the schema refuses, and that says what to write instead.
+      else if (isClosed && direction === 'decode') result[`${name}, here spelled ${misspelled.wire}`] = item;
+      else if (value[direction === 'encode' ? misspelled.key : misspelled.wire] === undefined) {
+        result[name] = misspelled.rename(item, direction);
+      }
     }
     return result;
+  };
+}
+
+/** The option that the discriminator names, without trying the others. */
+function discriminatedRenamer(options: readonly Schema[], discriminator: string): Rename {
+  const wire = snakeCase(discriminator);
+  const byValue = new Map<unknown, Rename>();
+  for (const option of options) {
+    for (const value of option._zod.propValues?.[discriminator] ?? []) byValue.set(value, renamer(option));
+  }
+  return (value, direction) => {
+    if (!isPlainObject(value)) return value;
+    return (byValue.get(value[direction === 'encode' ? discriminator : wire]) ?? identity)(value, direction);
   };
 }
 
@@ -122,6 +151,63 @@ function unionRenamer(options: readonly Schema[]): Rename {
     }
     return value;
   };
+}
+
+/** What a wrapping schema wraps; undefined for one that wraps nothing. */
+function innerOf(schema: Schema): Schema | undefined {
+  const def = (schema as z.core.$ZodTypes)._zod.def;
+  switch (def.type) {
+    case 'optional':
+    case 'nullable':
+    case 'default':
+    case 'prefault':
+    case 'readonly':
+    case 'nonoptional':
+    case 'catch':
+      return def.innerType;
+    case 'lazy':
+      return (schema as z.core.$ZodLazy)._zod.innerType;
+    case 'pipe':
+      return def.in;
+    default:
+      return undefined;
+  }
+}
+
+/** A path of issues in the wire's spelling: declared keys are renamed, those of user data are not. */
+function wirePath(path: readonly PropertyKey[], schema: Schema | undefined): string {
+  let places: Schema[] = schema === undefined ? [] : [schema];
+  return path.map((part) => {
+    const name = typeof part !== 'string' ? `[${String(part)}]` : schema === undefined ? snakeCase(part) : (declaredName(places, part) ?? part);
+    places = places.flatMap((place) => below(place, part));
+    return name;
+  }).join('.');
+}
+
+function declaredName(places: readonly Schema[], key: string): string | undefined {
+  for (const place of places.flatMap(unwrapped)) {
+    const def = (place as z.core.$ZodTypes)._zod.def;
+    if (def.type === 'object' && Object.hasOwn(def.shape, key)) return wireName(key, def.shape[key] as Schema);
+  }
+  return undefined;
+}
+
+/** The schemas that hold for the member `part` of a value of `schema`. */
+function below(schema: Schema, part: PropertyKey): Schema[] {
+  return unwrapped(schema).flatMap((place): Schema[] => {
+    const def = (place as z.core.$ZodTypes)._zod.def;
+    if (def.type === 'array') return [def.element];
+    if (def.type === 'record') return [def.valueType];
+    return def.type === 'object' && typeof part === 'string' && Object.hasOwn(def.shape, part) ? [def.shape[part] as Schema] : [];
+  });
+}
+
+/** The schema without its wrappers; all options of a union. */
+function unwrapped(schema: Schema): Schema[] {
+  const def = (schema as z.core.$ZodTypes)._zod.def;
+  if (def.type === 'union') return def.options.flatMap(unwrapped);
+  const inner = innerOf(schema);
+  return inner === undefined ? [schema] : unwrapped(inner);
 }
 
 function wireName(key: string, schema: Schema): string {

@@ -21,8 +21,8 @@ export function encodeFrame(message: JsonObject): Uint8Array {
  * Cuts a byte stream into frames. Not a stream itself: the owner feeds it and asks for frames, so
  * that it can stop reading while a handler runs, or take the rest away as raw bytes.
  *
- * A chunk that arrives while nothing waits is read in place. Otherwise bytes gather in one buffer that
- * doubles, so that neither one-byte chunks nor a line of the greatest length cost quadratic time.
+ * A chunk that arrives while nothing waits is read in place. Otherwise bytes gather in one growing buffer,
+ * so that neither one-byte chunks nor a line of the greatest length cost quadratic time.
  */
 export class FrameReader {
   readonly #maxBytes: number;
@@ -99,11 +99,12 @@ export class FrameReader {
     });
   }
 
-  /** Moves what is left into a buffer of our own with room for `more` bytes, doubling up to the limit. */
+  /** Moves what is left into a buffer of our own with room for `more` bytes; one line alone never takes more than the limit. */
   #grow(more: number): void {
     const left = this.bufferedBytes;
     const needed = left + more;
-    const buffer = new Uint8Array(Math.max(needed, Math.min(needed * 2, this.#maxBytes + 1)));
+    const roomy = needed > this.#maxBytes ? Math.ceil(needed * 1.25) : Math.min(needed * 2, this.#maxBytes + 1);
+    const buffer = new Uint8Array(roomy);
     buffer.set(this.#buffer.subarray(this.#start, this.#end));
     this.#scanned = Math.max(0, this.#scanned - this.#start);
     this.#hold(buffer, 0, left, true);

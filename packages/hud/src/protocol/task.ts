@@ -55,7 +55,7 @@ export class Task {
   /** @throws HudError BAD_TASK when a field is malformed or not JSON, or a verifier has one itself */
   constructor(init: TaskInit) {
     const { verifier, ...rest } = init;
-    const verifierTask = verifier == null ? undefined : isTask(verifier) ? verifier : new Task(verifier as TaskInit);
+    const verifierTask = verifier == null ? undefined : isTask(verifier) ? verifier : new Task(verifier);
     if (verifierTask?.verifier !== undefined) {
       throw new HudError('BAD_TASK', `Task ${init.id}: nested verifier tasks are not supported.`);
     }
@@ -106,7 +106,7 @@ export class Task {
     if (isTask(row)) return row;
     const what = isPlainObject(row) && typeof row.id === 'string' ? `Task ${row.id}` : 'Task row';
     const parsed = decode(TaskRow, row, { what, code: 'BAD_TASK' });
-    return new Task(parsed as TaskInit);
+    return new Task(parsed);
   }
 
   /** The row in the wire's spelling; unset and null fields are left out, nulls inside data are kept. */

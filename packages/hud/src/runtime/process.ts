@@ -81,7 +81,7 @@ function start(command: ServerCommand): ChildProcess {
     : ['/bin/sh', ['-c', WATCHED, 'sh', command.command, ...command.args]];
   const stdin = command.watchesStdin ? 'pipe' : 'ignore';
   const child = spawn(program, args, { cwd: command.cwd, env, detached: true, stdio: [stdin, 'pipe', 'pipe', 'pipe'] });
-  (child.stdin as Writable | null)?.on('error', () => {}); // the lifeline breaks when the child ends first
+  (child.stdin)?.on('error', () => {}); // the lifeline breaks when the child ends first
   (child.stdio[3] as Writable | null)?.on('error', () => {});
   return child;
 }

@@ -203,7 +203,7 @@ async function loadSqlite(): Promise<typeof import('node:sqlite')> {
   const emit = process.emitWarning;
   process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
     if (!String(warning).includes('SQLite')) Reflect.apply(emit, process, [warning, ...rest]);
-  }) as typeof process.emitWarning;
+  });
   try {
     return await import('node:sqlite');
   } finally {
