@@ -141,7 +141,9 @@ function childCases(python: Python): Case[] {
     } },
   ];
   const env = { ...python.env, HUD_PYTHON: python.command };
-  return cases.map(({ name, run }) => ({ name, limitMs: CHILD_MS, run: async (context) => await withEnv(env, async () => await run(context)) }));
+  return cases.map(({ name, run }) => ({
+    name, limitMs: CHILD_MS, run: async (context) => await withEnv(env, async () => await run(context)),
+  }));
 }
 
 /** Runs the body while these variables are set (undefined: unset) in this process, which children inherit. */

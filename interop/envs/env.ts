@@ -2,9 +2,8 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Environment, type Answer } from 'hud';
 import { z } from 'zod';
-import { Environment } from '../../packages/hud/src/environment/environment.ts';
-import type { Answer } from '../../packages/hud/src/environment/template.ts';
 
 export const env = new Environment('interop', { version: '1.0.0' });
 export const verifier = new Environment('interop-verifier', { version: '1.0.0' });

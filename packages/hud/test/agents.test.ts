@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import {
   claudeAgent, createAgent, geminiAgent, nop, openaiAgent, openaiCompatibleAgent, oracle,
@@ -181,6 +181,22 @@ test('autoRespond keeps the model going until it is satisfied', async () => {
   expect(run.reward).toBe(1);
   expect(server.requests[1]?.messages.at(-1)).toMatchObject({ role: 'user', text: 'CONTINUE' });
   expect(steps(run, 'user')).toHaveLength(2);
+});
+
+test('the built-in responder asks a small model whether the agent is done', async () => {
+  await using server = await scriptedModel(({ model, messages }) => {
+    if (model === 'gpt-5') return { text: messages.at(-1)?.text.endsWith('?') === true ? 'CONTINUE' : 'STOP' };
+    return { text: messages.length === 1 ? 'Shall I?' : '42' };
+  });
+  vi.stubEnv('OPENAI_API_KEY', 'k');
+  vi.stubEnv('OPENAI_BASE_URL', server.baseUrls.openai);
+  try {
+    const run = await runOn(claudeAgent({ apiKey: 'k', baseUrl: server.baseUrls.anthropic, autoRespond: true }));
+    expect(run.reward).toBe(1);
+    expect(server.requests.filter(({ model }) => model === 'gpt-5')).toHaveLength(2);
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
 
 test('sampled tokens are captured, and the next prompt extends them', async () => {

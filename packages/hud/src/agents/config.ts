@@ -1,4 +1,5 @@
 /** What every agent on a model takes; each model API adds its own. */
+import type { AutoRespond } from './auto-respond.ts';
 
 export interface ToolAgentConfig {
   /** @default the agent's own */
@@ -20,8 +21,11 @@ export interface ToolAgentConfig {
   citationsEnabled?: boolean;
   /** End the run at these instead of letting the model react. @default none */
   stopOn?: readonly ('length' | 'malformed_tool_call')[];
-  /** Decides on the text of a turn without tool calls: a reply goes back to the model, undefined ends the run. */
-  autoRespond?: (content: string, context: { signal: AbortSignal }) => Promise<string | undefined>;
+  /**
+   * Decides on the text of a turn without tool calls: a reply goes back to the model, undefined ends the run.
+   * `true` asks a small model whether the agent is done. @default false
+   */
+  autoRespond?: boolean | AutoRespond;
   /** Stream replies. @default true */
   stream?: boolean;
   /** Further tries after a rate limit, an overload or a broken connection. @default 5 */

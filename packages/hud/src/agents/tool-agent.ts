@@ -6,6 +6,7 @@ import { HudError, isHudError, messageOf, toHudError } from '../protocol/errors.
 import { isPlainObject } from '../protocol/json.ts';
 import type { ToolCall, ToolResult } from '../protocol/trace.ts';
 import type { Agent, AgentContext } from './agent.ts';
+import { responderOf, type AutoRespond } from './auto-respond.ts';
 import { TRUNCATED, type ToolAgentConfig } from './config.ts';
 import type { Conversation, ModelAdapter, ModelTurn } from './model.ts';
 import { capabilityTools } from './tools/capability-tools.ts';
@@ -20,17 +21,20 @@ const QUOTED_CHARS = 200;
 /** An agent out of a model adapter; `configure` makes the same agent with other settings. */
 export function toolAgent<C extends ToolAgentConfig>(name: string, config: C, makeAdapter: (config: C) => ModelAdapter): Agent {
   const adapter = makeAdapter(config);
+  const autoRespond = responderOf(config.autoRespond);
   return {
     name,
     model: adapter.model,
     ...(config.timeoutSeconds === undefined ? {} : { timeoutSeconds: config.timeoutSeconds }),
-    run: async (run, context) => await drive(run, context, adapter, config),
+    run: async (run, context) => await drive(run, context, adapter, { ...config, autoRespond }),
     withConfig: (overrides) => toolAgent(name, { ...config, ...overrides }, makeAdapter),
   };
 }
 
+type LoopConfig = Omit<ToolAgentConfig, 'autoRespond'> & { autoRespond: AutoRespond | undefined };
+
 /** Rejects when the model's API fails: whoever runs the agent records and grades. */
-async function drive(run: Run, { signal }: AgentContext, adapter: ModelAdapter, config: ToolAgentConfig): Promise<void> {
+async function drive(run: Run, { signal }: AgentContext, adapter: ModelAdapter, config: LoopConfig): Promise<void> {
   const tools = await capabilityTools(run);
   const conversation = adapter.begin({ messages: run.promptMessages, tools, systemPrompt: config.systemPrompt });
   const maxSteps = config.maxSteps ?? DEFAULT_MAX_STEPS;
@@ -59,7 +63,7 @@ async function drive(run: Run, { signal }: AgentContext, adapter: ModelAdapter, 
 }
 
 /** One recorded turn, after as many tries as the failures of its kind allow. */
-async function takeTurn(run: Run, conversation: Conversation, adapter: ModelAdapter, config: ToolAgentConfig, signal: AbortSignal): Promise<ModelTurn> {
+async function takeTurn(run: Run, conversation: Conversation, adapter: ModelAdapter, config: LoopConfig, signal: AbortSignal): Promise<ModelTurn> {
   const startedAt = new Date().toISOString();
   const failures: string[] = [];
   for (;;) {
@@ -89,7 +93,7 @@ function retryDelayMs(error: HudError, attempt: number): number {
   return Math.min(RETRY_BASE_MS * 2 ** (attempt - 1), RETRY_MAX_MS) * (0.5 + Math.random() / 2);
 }
 
-function stopReason(calls: readonly ToolCall[], isTruncated: boolean, { stopOn = [] }: ToolAgentConfig): 'length' | 'malformed_tool_call' | undefined {
+function stopReason(calls: readonly ToolCall[], isTruncated: boolean, { stopOn = [] }: LoopConfig): 'length' | 'malformed_tool_call' | undefined {
   if (isTruncated && stopOn.includes('length')) return 'length';
   if (stopOn.includes('malformed_tool_call') && calls.some((call) => typeof call.arguments === 'string')) return 'malformed_tool_call';
   return undefined;
@@ -97,7 +101,7 @@ function stopReason(calls: readonly ToolCall[], isTruncated: boolean, { stopOn =
 
 /** One after the other: a later call sees what an earlier one did. */
 async function callTools(
-  run: Run, calls: readonly ToolCall[], tools: readonly AgentTool[], config: ToolAgentConfig, signal: AbortSignal,
+  run: Run, calls: readonly ToolCall[], tools: readonly AgentTool[], config: LoopConfig, signal: AbortSignal,
 ): Promise<{ call: ToolCall; result: ToolResult }[]> {
   const results: { call: ToolCall; result: ToolResult }[] = [];
   for (const call of calls) {
@@ -109,7 +113,7 @@ async function callTools(
   return results;
 }
 
-async function callTool(call: ToolCall, tools: readonly AgentTool[], config: ToolAgentConfig, signal: AbortSignal): Promise<ToolResult> {
+async function callTool(call: ToolCall, tools: readonly AgentTool[], config: LoopConfig, signal: AbortSignal): Promise<ToolResult> {
   if (!isPlainObject(call.arguments)) return malformed(call);
   const tool = tools.find((candidate) => candidate.name === call.name);
   if (tool === undefined) return textResult(`unknown tool: '${call.name}'`, true);

@@ -1,4 +1,5 @@
 /** Questions to whoever sits at the terminal. Where nobody does, a question is wrong usage. */
+import { isatty } from 'node:tty';
 import { HudError } from '../protocol/errors.ts';
 import type { Context } from './command.ts';
 import { UsageError } from './usage-error.ts';
@@ -28,5 +29,5 @@ export async function confirm(context: Context, { question, otherwise, hint }: {
 }
 
 function canAsk({ isJson, err }: Context): boolean {
-  return !isJson && process.stdin.isTTY === true && err.isTTY;
+  return !isJson && isatty(process.stdin.fd) && err.isTTY;
 }

@@ -26,6 +26,7 @@ function isVersion([first, ...rest]: readonly string[]): boolean {
 
 async function runCommand(argv: readonly string[]): Promise<number> {
   const reader = watchReader();
+  setInterval(() => {}, 60_000); // a command may wait for nothing but timers that would let the process end
   const { parse, readGlobals } = await import('./parse.ts');
   const { makeTerminal, wantsColor } = await import('./terminal/terminal.ts');
   const { stdout, stderr, env } = process;

@@ -64,7 +64,9 @@ export class ReloadingServer implements AsyncDisposable {
     this.#watcher = watchFiles(directory, { recursive: true }, (_event, file) => {
       if (file === null || isUninteresting(file)) return;
       clearTimeout(timer);
-      timer = setTimeout(() => (this.#work = this.#work.then(() => this.#reload(tell))), SETTLE_MS);
+      timer = setTimeout(() => {
+        this.#work = this.#work.then(async () => await this.#reload(tell));
+      }, SETTLE_MS);
     });
     this.#watcher.on('error', (error) => tell({ type: 'failed', error }));
   }

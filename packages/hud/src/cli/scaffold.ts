@@ -25,7 +25,7 @@ export async function scaffold(target: string, options: { preset: string; force:
   const source = join(packageDirectory(), 'templates', options.preset);
   let madeFrom: string | undefined;
   try {
-    const files = await readPreset(source, target);
+    const files = (await readPreset(source, target)).toSorted(([a], [b]) => (a < b ? -1 : 1));
     madeFrom = await mkdir(target, { recursive: true });
     for (const [name, content] of files) await writeFile(join(target, name), content);
     return files.map(([name]) => name);
@@ -37,7 +37,7 @@ export async function scaffold(target: string, options: { preset: string; force:
 
 async function readPreset(source: string, target: string): Promise<[name: string, content: string][]> {
   const values = await placeholders(target);
-  const names = (await readdir(source)).toSorted();
+  const names = await readdir(source);
   return await Promise.all(names.map(async (name): Promise<[string, string]> => {
     const content = await readFile(join(source, name), 'utf8');
     return [RENAMED[name] ?? name, content.replace(/\{\{(\w+)\}\}/g, (found, key: string) => values[key] ?? found)];

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { existsSync, readFileSync, watch } from 'node:fs';
 import { readFile, symlink, writeFile } from 'node:fs/promises';
-import { watch } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { tempDir } from '../testing/temp-dir.ts';
@@ -14,13 +13,16 @@ afterEach(() => {
 
 /** The pid that a command writes to the file as soon as it runs. */
 async function pidIn(folder: string, name: string): Promise<number> {
-  const changes = watch(folder);
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const look = (): void => {
+    const path = join(folder, name);
+    const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+    if (text.endsWith('\n')) resolve(Number(text));
+  };
+  const changes = watch(folder, look);
+  look();
   try {
-    for (;;) {
-      const text = await readFile(join(folder, name), 'utf8').catch(() => '');
-      if (text.endsWith('\n')) return Number(text);
-      await once(changes, 'change', { signal: AbortSignal.timeout(10_000) });
-    }
+    return await promise;
   } finally {
     changes.close();
   }
@@ -46,7 +48,8 @@ describe('the exit status decides', () => {
   });
 
   test('any other earns 0 and is told', async () => {
-    expect(await bashGrader({ command: 'exit 3', name: 'tests' })).toMatchObject({ name: 'tests', value: 0, weight: 1, info: { exit_code: 3 } });
+    const failed = await bashGrader({ command: 'exit 3', name: 'tests' });
+    expect(failed).toMatchObject({ name: 'tests', value: 0, weight: 1, info: { exit_code: 3 } });
     expect(await bashGrader({ command: 'no-such-program-here' })).toMatchObject({ value: 0, info: { exit_code: 127 } });
     expect(await bashGrader({ command: 'if' })).toMatchObject({ value: 0, info: { stderr: expect.stringContaining('syntax error') } });
   });
@@ -70,7 +73,8 @@ describe('the exit status decides', () => {
 describe('the surroundings', () => {
   test('the command runs in its directory, in a login shell, without input', async () => {
     await using dir = await tempDir();
-    const { info } = await bashGrader({ command: 'pwd; shopt -q login_shell && echo login; cat; [ -e /proc/$$/fd/3 ] || echo alone', cwd: dir.path });
+    const command = 'pwd; shopt -q login_shell && echo login; cat; [ -e /proc/$$/fd/3 ] || echo alone';
+    const { info } = await bashGrader({ command, cwd: dir.path });
     expect(String(info?.stdout).split('\n')).toEqual([dir.path, 'login', 'alone', '']);
   });
 
@@ -154,7 +158,8 @@ describe('the end is the end', () => {
     ['holding the outputs', ''],
   ])('a background process, %s, neither delays the verdict nor outlives it', async (_, redirect) => {
     await using dir = await tempDir();
-    const { value, info } = await bashGrader({ command: `sleep 1000 ${redirect} & echo $! > child; echo done`, cwd: dir.path, timeoutSeconds: 15 });
+    const command = `sleep 1000 ${redirect} & echo $! > child; echo done`;
+    const { value, info } = await bashGrader({ command, cwd: dir.path, timeoutSeconds: 15 });
     expect([value, info?.stdout]).toEqual([1, 'done\n']);
     await gone(await pidIn(dir.path, 'child'));
   });

@@ -26,8 +26,8 @@ const MAX_OUTPUT_BYTES = 8_192;
 
 /**
  * 1 when the command exits with 0, else 0. A command that takes too long earns 0, and so does one whose
- * working directory is gone, because the agent may have removed it. Nothing that the command started in
- * the background outlives it.
+ * working directory is gone, because the agent may have removed it. What the command left running in its
+ * process group ends with it.
  * @returns info: `exit_code` (minus the signal's number when one ended it; null when it never ended),
  *   `stdout` and `stderr` (start and end of long ones), and when the time was up `timed_out` and `timeout` in seconds
  * @throws HudError BAD_ARGUMENT for a time limit that is none, GRADE_FAILED when bash can't be started;

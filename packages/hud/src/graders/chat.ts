@@ -19,8 +19,8 @@ export interface ChatQuestion {
 }
 
 export interface ChatLimits {
-  /** Longest wait for the answer, all tries and pauses included. */
-  timeoutMs: number;
+  /** When to give up, all tries and pauses included; milliseconds of the host's monotonic clock. */
+  deadline: number;
   signal: AbortSignal | undefined;
 }
 
@@ -55,11 +55,10 @@ export function findEndpoint(given: { baseUrl?: string | undefined; apiKey?: str
  * four times, after what `retry-after` asks or an exponential pause.
  * @throws HudError GRADE_FAILED with `data: { status?, attempts }`; or the signal's reason
  */
-export async function ask(endpoint: ChatEndpoint, question: ChatQuestion, { timeoutMs, signal }: ChatLimits): Promise<string> {
-  const deadline = nodeHost.monotonic() + timeoutMs;
+export async function ask(endpoint: ChatEndpoint, question: ChatQuestion, { deadline, signal }: ChatLimits): Promise<string> {
   for (let attempts = 1; ; attempts++) {
-    const within = AbortSignal.any([AbortSignal.timeout(Math.max(0, Math.ceil(deadline - nodeHost.monotonic()))), ...(signal ? [signal] : [])]);
-    const reply = await post(endpoint, question, within);
+    const timeUp = AbortSignal.timeout(Math.max(0, Math.ceil(deadline - nodeHost.monotonic())));
+    const reply = await post(endpoint, question, signal === undefined ? timeUp : AbortSignal.any([signal, timeUp]));
     signal?.throwIfAborted();
     if (typeof reply === 'string') return reply;
     const pauseMs = reply.retryAfterMs ?? RETRY_BASE_MS * 2 ** (attempts - 1) * (0.5 + Math.random() / 2);

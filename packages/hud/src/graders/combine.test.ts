@@ -14,14 +14,17 @@ describe('combine', () => {
       return value;
     });
     const result = await combine(promise, quick);
-    expect(result).toEqual({ reward: 0.75, done: true, info: {}, isError: false, subscores: [part('slow', 1, 0.75), part('quick', 0, 0.25)] });
+    const subscores = [part('slow', 1, 0.75), part('quick', 0, 0.25)];
+    expect(result).toEqual({ reward: 0.75, done: true, info: {}, isError: false, subscores });
   });
 
   test('scales positive weights to 1 and says so', async () => {
     const result = await combine(part('a', 1, 3), part('b', 0.5, 1));
     expect(result.reward).toBe(0.875);
     expect(result.subscores?.map(({ weight }) => weight)).toEqual([0.75, 0.25]);
-    expect(result.info.warnings).toEqual(['The positive weights sum to 4.0000, not 1. They were scaled, so they count differently from what was written.']);
+    expect(result.info.warnings).toEqual([
+      'The positive weights sum to 4.0000, not 1. They were scaled, so they count differently from what was written.',
+    ]);
   });
 
   test('weights that are off by a hundredth are scaled without a word', async () => {

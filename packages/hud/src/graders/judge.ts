@@ -1,4 +1,5 @@
 /** Grades by asking a model, one criterion at a time. */
+import { nodeHost } from '../host/node.ts';
 import { HudError } from '../protocol/errors.ts';
 import type { SubScore } from '../protocol/grade.ts';
 import { ask, findEndpoint, type ChatEndpoint } from './chat.ts';
@@ -50,7 +51,8 @@ export async function llmJudge(options: LlmJudgeOptions): Promise<SubScore> {
     parameters: { answer, criteria: options.criteria, question, model: options.model },
   };
   if (criteria.every(({ weight }) => weight === 0)) {
-    return stamp({ name: NAME, value: 0, info: { error: criteria.length === 0 ? 'no criteria provided' : 'every criterion has weight 0' } }, as);
+    const error = criteria.length === 0 ? 'no criteria provided' : 'every criterion has weight 0';
+    return stamp({ name: NAME, value: 0, info: { error } }, as);
   }
   const endpoint = findEndpoint(options);
   const asked = { endpoint, model, answer: answerText(answer), question: question ?? '', timeoutMs: timeoutSeconds * 1000 };
@@ -72,9 +74,10 @@ interface Asked {
 /** A reply without a verdict may be chance, so it is asked for once more. */
 async function judge(criterion: Criterion, { endpoint, model, timeoutMs, signal, ...about }: Asked): Promise<Verdict> {
   const user = judgeQuestion(criterion, about);
+  const deadline = nodeHost.monotonic() + timeoutMs;
   let reply = '';
   for (let asks = 0; asks < MAX_ASKS; asks++) {
-    reply = await ask(endpoint, { model, system: JUDGE_PROMPT, user, maxTokens: MAX_TOKENS }, { timeoutMs, signal });
+    reply = await ask(endpoint, { model, system: JUDGE_PROMPT, user, maxTokens: MAX_TOKENS }, { deadline, signal });
     const verdict = readVerdict(reply);
     if (verdict !== undefined) return verdict;
   }
@@ -86,7 +89,9 @@ async function judge(criterion: Criterion, { endpoint, model, timeoutMs, signal,
 
 /** Results in the order of the items. The first failure ends the other calls. */
 async function inParallel<T, R>(
-  items: readonly T[], { limit, signal }: { limit: number; signal: AbortSignal | undefined }, work: (item: T, signal: AbortSignal) => Promise<R>,
+  items: readonly T[],
+  { limit, signal }: { limit: number; signal: AbortSignal | undefined },
+  work: (item: T, signal: AbortSignal) => Promise<R>,
 ): Promise<R[]> {
   signal?.throwIfAborted();
   const stop = new AbortController();
@@ -113,6 +118,7 @@ function criterionOf(given: string | readonly [string, number]): Criterion {
 
 function requirePositive(limits: Record<string, number>): void {
   for (const [name, value] of Object.entries(limits)) {
-    if (!(Number.isFinite(value) && value > 0)) throw new HudError('BAD_ARGUMENT', `llmJudge's ${name} must be a number above 0, got ${value}.`);
+    if (Number.isFinite(value) && value > 0) continue;
+    throw new HudError('BAD_ARGUMENT', `llmJudge's ${name} must be a number above 0, got ${value}.`);
   }
 }

@@ -1,4 +1,4 @@
-/** Runs one shell command to its end and leaves nothing of it behind. */
+/** Runs one shell command to its end, and ends its process group with it. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
@@ -23,6 +23,8 @@ export interface ShellEnd {
   stderr: string;
   timedOut: boolean;
 }
+
+type Stopped = 'timeout' | 'aborted';
 
 /** How long the outputs may stay open after the command itself has ended. */
 const DRAIN_MS = 1_000;
@@ -64,8 +66,8 @@ export async function runShell({ command, cwd, timeoutMs, maxOutputBytes, signal
 }
 
 /** @returns undefined when the command ended by itself */
-async function leaderEnd(child: ChildProcess, timeoutMs: number, signal: AbortSignal | undefined): Promise<'timeout' | 'aborted' | undefined> {
-  const { promise, resolve } = Promise.withResolvers<'timeout' | 'aborted'>();
+async function leaderEnd(child: ChildProcess, timeoutMs: number, signal: AbortSignal | undefined): Promise<Stopped | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Stopped>();
   const onAbort = (): void => resolve('aborted');
   signal?.addEventListener('abort', onAbort, { once: true });
   using _timer = nodeHost.setTimer(timeoutMs, () => resolve('timeout'));

@@ -90,7 +90,8 @@ function occurrence(answer: unknown, { caseSensitive }: ContainsOptions): (subst
 
 /** What Python's `strip` takes away: unlike JavaScript's `trim` the separators U+001C to U+001F and U+0085, but not U+FEFF. */
 const WHITESPACE = new Set(
-  '\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000',
+  '\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a' +
+    '\u2028\u2029\u202f\u205f\u3000',
 );
 
 function trim(text: string): string {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { HudError } from './errors.ts';
-import { Float, compareCodePoints, float, parseJson, pythonJson, stringifyJson } from './json.ts';
+import { Float, assertJson, compareCodePoints, float, parseJson, pythonJson, stringifyJson } from './json.ts';
 
 const dumps = (value: unknown): string => pythonJson(value, { compact: false });
 
@@ -12,8 +12,45 @@ describe('reading', () => {
       .toEqual({ a: NaN, b: [Infinity, -Infinity], s: 'NaN -Infinity " Infinity' });
   });
 
-  test.each(['', '{', 'NaN}', '{"a":nan}', '[1,]', 'undefined'])('%s is no JSON', (text) => {
-    expect(() => parseJson(text)).toThrow(HudError);
+  test.each([
+    '', '{', 'NaN}', '{"a":nan}', '[1,]', 'undefined', '[NaN1]', '[1NaN]', '[NaNNaN]', '[NaN.5]', '[1Infinity]', '[Infinity5]', '[-NaN]', '[- Infinity]', '[--Infinity]',
+    '[+Infinity]', '[1e5Infinity]', '[infinity]', '{NaN:1}', '"NaN', '["a\\" NaN]', '[NaN "NaN"]', '\'NaN\'',
+  ])('%s is no JSON', (text) => {
+    for (const lossless of [false, true]) expect(() => parseJson(text, { lossless })).toThrow(expect.objectContaining({ code: 'PROTOCOL_ERROR' }) as Error);
+  });
+
+  test('a bare number at any place is told from the same letters in a string or key', () => {
+    const text = fc.string({ unit: fc.constantFrom('"', '\\', 'NaN', 'Infinity', '-', 'a', '\n', ' ', '{', ',') });
+    fc.assert(fc.property(text, text, (key, value) => {
+      const line = `{${JSON.stringify(key)}:NaN,"-":[-Infinity,${JSON.stringify(value)},Infinity]}`;
+      const expected = new Map<string, unknown>([[key, NaN]]).set('-', [-Infinity, value, Infinity]);
+      expect(new Map(Object.entries(parseJson(line) as object))).toEqual(expected);
+    }));
+  });
+
+  test('a bare number beside tens of megabytes of text does not overflow the stack', () => {
+    const long = 'x"\\\n'.repeat(4_000_000);
+    const value = parseJson(`{"score":NaN,"image":${JSON.stringify(long)}}`) as { score: number; image: string };
+    expect(value.score).toBeNaN();
+    expect(value.image === long).toBe(true);
+  });
+
+  test('big integers are rounded unless the caller asks for all digits; floats keep their type then', () => {
+    expect(parseJson('[9007199254740993,1.0]')).toEqual([9007199254740992, 1]);
+    expect(parseJson('[9007199254740993,-9007199254740992,9007199254740991,1.0,1,1e2,1e400]', { lossless: true }))
+      .toEqual([9007199254740993n, -9007199254740992n, 9007199254740991, new Float(1), 1, new Float(100), Infinity]);
+  });
+
+  test('of a key given twice the last one counts, as in Python', () => {
+    expect(stringifyJson(parseJson('{"a":1.0,"a":2.0}', { lossless: true }))).toBe('{"a":2.0}');
+  });
+
+  test('what was written is read back the same', () => {
+    fc.assert(fc.property(fc.jsonValue({ maxDepth: 4, stringUnit: 'binary' }), (value) => {
+      const text = stringifyJson(value);
+      expect(stringifyJson(parseJson(text))).toBe(text);
+      expect(dumps(parseJson(text, { lossless: true }))).toBe(dumps(parseJson(dumps(parseJson(text, { lossless: true })), { lossless: true })));
+    }));
   });
 
   test('lossless keeps whole floats and big integers, and nothing else changes', () => {
@@ -31,10 +68,21 @@ describe('writing', () => {
     expect(() => float(NaN)).toThrow(HudError);
   });
 
+  test('a float of another copy of this package is one too', () => {
+    const other = { value: 2, [Symbol.for('hud.float')]: true };
+    expect(other).toBeInstanceOf(Float);
+    expect(dumps([other])).toBe('[2.0]');
+  });
+
   test('a circular value is refused with a sentence', () => {
     const loop: Record<string, unknown> = {};
     loop.self = loop;
     expect(() => stringifyJson(loop)).toThrow("can't be written as JSON");
+    expect(() => dumps(loop)).toThrow(expect.objectContaining({ code: 'BAD_TASK', message: expect.stringContaining('circular') as unknown }) as Error);
+  });
+
+  test('nothing and functions are null, as a frame must hold something', () => {
+    expect([stringifyJson(undefined), stringifyJson(() => 1), stringifyJson(null)]).toEqual(['null', 'null', 'null']);
   });
 });
 
@@ -60,19 +108,41 @@ describe("Python's text", () => {
   });
 
   test('values that JSON does not have are refused', () => {
-    expect(() => dumps({ d: new Date() })).toThrow('a Date');
-    expect(() => dumps([undefined])).toThrow('undefined');
+    expect(() => dumps({ d: new Date() })).toThrow('The value.d is a Date');
+    expect(() => dumps([undefined])).toThrow('The value[0] is undefined');
+    expect(() => dumps(undefined)).toThrow('The value is undefined');
+    expect(() => dumps({ f: dumps })).toThrow('The value.f is function');
+    expect(() => assertJson({ a: [1, { b: new (class Box {})() }] }, 'args')).toThrow('args.a[1].b is a Box');
+    expect(() => assertJson({ a: undefined, b: [1n, new Float(1), null, NaN, Object.create(null)] }, 'args')).not.toThrow();
   });
 
   const python = spawnSync('python3', ['--version']).status === 0;
   test.skipIf(!python)('is what Python writes, for thousands of values (skipped where there is no python3)', () => {
-    const arbitrary = fc.jsonValue({ maxDepth: 3, stringUnit: 'grapheme' });
-    const numbers = fc.sample(fc.double({ noNaN: true, noDefaultInfinity: true }), 3_000);
-    const values = [...fc.sample(arbitrary, 1_500), ...numbers];
-    const lines = values.map((value) => JSON.stringify(value)).join('\n');
-    const { stdout } = spawnSync('python3', ['-c', 'import sys, json\nfor line in sys.stdin.buffer.read().decode().split("\\n"):\n  print(json.dumps(json.loads(line), sort_keys=True))'], { input: lines, encoding: 'utf8', maxBuffer: 1 << 28 });
+    const values: unknown[] = [
+      ...fc.sample(fc.jsonValue({ maxDepth: 3, stringUnit: 'binary' }), 2_000),
+      ...fc.sample(fc.double({ noNaN: true, noDefaultInfinity: true }), 3_000),
+      ...fc.sample(fc.tuple(fc.integer({ min: 1, max: 99_999 }), fc.integer({ min: -30, max: 30 })), 2_000).map(([digits, exponent]) => digits * 10 ** exponent),
+      ...fc.sample(fc.integer({ min: -400, max: 400 }), 500).map((n) => float(n)),
+      ...fc.sample(fc.bigInt({ min: -(2n ** 90n), max: 2n ** 90n }), 500),
+      ...fc.sample(fc.dictionary(fc.string({ unit: 'binary', maxLength: 3 }), fc.nat()), 1_000),
+      { nan: NaN, low: [-Infinity], high: Infinity },
+    ];
+    const lines = values.map((value) => (value === values.at(-1) ? dumps(value) : stringifyJson(value)));
+    const script = [
+      'import sys, json',
+      'for line in sys.stdin.buffer:',
+      '  value = json.loads(line)',
+      '  print(json.dumps(value, sort_keys=True))',
+      '  print(json.dumps(value, sort_keys=True, separators=(",", ":")))',
+    ].join('\n');
+    const { stdout, stderr } = spawnSync('python3', ['-c', script], { input: lines.join('\n'), encoding: 'utf8', maxBuffer: 1 << 28 });
+    expect(stderr).toBe('');
     const expected = stdout.trimEnd().split('\n');
-    expect(expected).toHaveLength(values.length);
-    lines.split('\n').forEach((line, i) => expect(dumps(parseJson(line, { lossless: true }))).toBe(expected[i]));
+    expect(expected).toHaveLength(values.length * 2);
+    lines.forEach((line, i) => {
+      const value = parseJson(line, { lossless: true });
+      expect(dumps(value)).toBe(expected[2 * i]);
+      expect(pythonJson(value, { compact: true })).toBe(expected[2 * i + 1]);
+    });
   });
 });

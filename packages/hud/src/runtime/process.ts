@@ -25,6 +25,7 @@ export interface ServerCommand {
 
 /** Longest wait for the rest of the output after the exit, in milliseconds. */
 const OUTPUT_MS = 500;
+const EXIT_SOON_MS = 500;
 const TAIL_LINES = 50;
 const TAIL_LINE_CHARS = 500;
 const TERM_MS = 10_000;
@@ -59,7 +60,7 @@ export async function spawnServer(command: ServerCommand): Promise<RuntimeLease>
     return new Runtime(`tcp://127.0.0.1:${port}`, {
       ...(command.secret === undefined ? {} : { secret: command.secret }),
       exited,
-      diagnose: async () => await Promise.race([exited, settleSoon()]),
+      diagnose: async () => await exitSoon(exited),
       dispose,
     });
   } catch (error) {
@@ -68,10 +69,13 @@ export async function spawnServer(command: ServerCommand): Promise<RuntimeLease>
   }
 }
 
-/** A connection breaks a moment before its process is reaped; wait that moment for the better reason. */
-async function settleSoon(): Promise<undefined> {
-  await new Promise<void>((resolve) => nodeHost.setTimer(500, resolve, { unref: true }));
-  return undefined;
+/** A connection breaks a moment before its process is reaped; waits that moment for the better reason. */
+async function exitSoon(exited: Promise<string>): Promise<string | undefined> {
+  try {
+    return await withDeadline(nodeHost, exited, EXIT_SOON_MS, () => new Error('it lives'));
+  } catch {
+    return undefined; // it lives: the connection broke for another reason
+  }
 }
 
 function start(command: ServerCommand): ChildProcess {
@@ -93,7 +97,7 @@ async function exitOf(child: ChildProcess, output: OutputTail): Promise<string> 
   child.once('exit', (code, signal) => resolve(signal === null ? `exit code ${code}.` : `killed by ${signal}.`));
   const how = await promise;
   // Not the child's `close`: whatever it left behind may hold its pipes open for ever.
-  await Promise.race([output.ended, new Promise<void>((done) => nodeHost.setTimer(OUTPUT_MS, done, { unref: true }))]);
+  await withDeadline(nodeHost, output.ended, OUTPUT_MS, () => new Error('the output goes on')).catch(() => {}); // what there is will do
   return how + output.text();
 }
 
@@ -155,6 +159,9 @@ class OutputTail {
       this.lines.push(line.slice(0, TAIL_LINE_CHARS));
       if (this.lines.length > TAIL_LINES) this.lines.shift();
     });
-    await new Promise<void>((resolve) => reader.once('close', resolve));
+    await new Promise<void>((resolve) => {
+      reader.once('close', resolve);
+      stream.once('close', resolve); // destroyed by us: the reader is not told on every version of Node
+    });
   }
 }

@@ -79,9 +79,10 @@ class SqliteStore implements Store {
   async listJobs(filter: JobFilter = {}): Promise<Paged<JobRecord>> {
     const [time, id] = filter.cursor?.split(' ') ?? [];
     const rows = this.#database.all(
-      `SELECT * FROM jobs WHERE (?1 IS NULL OR status = ?1) AND (?2 IS NULL OR created_at >= ?2)
-       AND (?3 IS NULL OR (created_at, id) < (?3, ?4)) ORDER BY created_at DESC, id DESC LIMIT ?5`,
-      filter.status ?? null, filter.since ?? null, time === undefined ? null : Number(time), id ?? null, limitOf(filter) + 1,
+      // Plain places only: Node 22 skips numbered ones when it binds a list.
+      `SELECT * FROM jobs WHERE status = coalesce(?, status) AND created_at >= ? AND (created_at, id) < (?, ?)
+       ORDER BY created_at DESC, id DESC LIMIT ?`,
+      filter.status ?? null, filter.since ?? 0, time === undefined ? Number.MAX_SAFE_INTEGER : Number(time), id ?? '', limitOf(filter) + 1,
     );
     return paged(rows, filter, (row) => fromRow(JobRecord, row, JOB_JSON), (row) => `${row.created_at} ${row.id}`);
   }

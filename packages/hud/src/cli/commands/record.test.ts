@@ -128,7 +128,7 @@ test('a run without a verdict says what ended it', async () => {
   await place.hud(['eval', 'env.ts', 'nop']);
   const { stdout } = await place.hud(['jobs', await newestJob(place)]);
   const [, traceId = ''] = /\n([0-9a-f]{32})\t/.exec(stdout) ?? [];
-  expect(stdout).toMatch(/\tgrader\t-\t.*\ttask 'count' failed: no such rubric\n/);
+  expect(stdout).toMatch(/\tgrader\t-\t.*\ttask 'count' failed: no such rubric \(at .*env\.ts:\d+:\d+\)\n/);
   expect((await place.hud(['trace', traceId])).stdout).toMatch(/no verdict: grader[\s\S]*no such rubric/);
 });
 

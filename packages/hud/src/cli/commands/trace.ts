@@ -71,7 +71,7 @@ async function* traceText(run: RunRecord, reading: Reading, { out }: Context): A
 function endLines(run: RunRecord, { bold, dim, red, yellow }: Context['out']): string[] {
   if (run.class === undefined) return [yellow('still running, or its process was killed')];
   const lines = [run.class === 'graded' ? bold(`graded: reward ${reward(run.reward ?? 0)}`) : red(`no verdict: ${run.class}`)];
-  if (run.stopReason !== undefined) lines.push(dim(`the agent stopped: ${run.stopReason}`));
+  if (run.stopReason !== undefined && run.stopReason !== 'done') lines.push(dim(`the agent stopped: ${run.stopReason}`));
   if (run.error !== undefined) {
     lines.push(...literal(run.error.message).split('\n').map(red));
     if (run.error.hint !== undefined) lines.push(dim(literal(run.error.hint)));

@@ -2,6 +2,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { textWidth } from '../terminal/width.ts';
 
+const CLEAR_LINE = '\x1b[K';
 const CLEAR_BELOW = '\x1b[0J';
 
 export class LiveBlock implements Disposable {
@@ -20,15 +21,14 @@ export class LiveBlock implements Disposable {
   /** Replaces the block. Lines must fit the terminal: cut them first. */
   update(lines: string[]): void {
     if (this.#isClosed) return;
-    this.#stream.write(`${this.#erase()}${lines.map((line) => `${line}\n`).join('')}`);
+    this.#draw(lines);
     this.#drawn = lines;
   }
 
   /** Writes lines that stay, above the block. */
   print(lines: readonly string[]): void {
     if (this.#isClosed || lines.length === 0) return;
-    const block = this.#drawn.map((line) => `${line}\n`).join('');
-    this.#stream.write(`${this.#erase()}${lines.map((line) => `${line}\n`).join('')}${block}`);
+    this.#draw([...lines, ...this.#drawn]);
   }
 
   /** Removes the block. May be called twice. */
@@ -36,17 +36,22 @@ export class LiveBlock implements Disposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#stream.off('resize', this.#onResize);
-    this.#stream.write(this.#erase());
+    this.#draw([]);
   }
 
   #redraw(): void {
     this.update(this.#drawn);
   }
 
+  /** Over what is drawn, line by line: clearing it first would flicker. */
+  #draw(lines: readonly string[]): void {
+    this.#stream.write(`${this.#toStart()}${lines.map((line) => `${line}${CLEAR_LINE}\n`).join('')}${CLEAR_BELOW}`);
+  }
+
   /** Up to the block's first row. A window made narrower has wrapped the lines into more rows. */
-  #erase(): string {
+  #toStart(): string {
     const columns = this.#stream.columns || 80;
     const rows = this.#drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(textWidth(stripVTControlCharacters(line)) / columns)), 0);
-    return rows === 0 ? '' : `\x1b[${rows}A\r${CLEAR_BELOW}`;
+    return rows === 0 ? '' : `\x1b[${rows}A\r`;
   }
 }

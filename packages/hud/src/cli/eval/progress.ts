@@ -156,10 +156,11 @@ class LiveProgress implements Progress {
   }
 
   #draw(): void {
-    const { dim, yellow, columns } = this.#terminal;
+    const { dim, yellow, columns, stream } = this.#terminal;
+    const roomForRuns = Math.max(0, (stream.rows || 24) - 4); // what scrolls out of the window can't be redrawn
     const fit = (text: string): string => truncate(text, columns - 1);
     this.#block.update([
-      ...this.#newest.map((line) => dim(fit(line))),
+      ...this.#newest.slice(Math.max(0, this.#newest.length - roomForRuns)).map((line) => dim(fit(line))),
       fit(`${bar(this.#tally.done / this.#tally.total)} ${this.#tally.parts().join('   ')}`),
       dim(fit(this.#tally.times())),
       ...(this.#remark === '' ? [] : [yellow(fit(this.#remark))]),

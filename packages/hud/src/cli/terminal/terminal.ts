@@ -1,5 +1,8 @@
 /** One output stream as the commands see it: is somebody watching, how wide, in colour or not. */
-import type { WriteStream } from 'node:tty';
+import { isatty, type WriteStream } from 'node:tty';
+
+/** Standard output or standard error. */
+export type Output = NodeJS.WriteStream & { fd: number };
 
 export type Paint = (text: string) => string;
 
@@ -18,10 +21,10 @@ export interface Terminal {
   readonly stream: NodeJS.WriteStream;
 }
 
-export function makeTerminal(stream: NodeJS.WriteStream, options: { color: boolean }): Terminal {
+export function makeTerminal(stream: Output, options: { color: boolean }): Terminal {
   const paint = (open: number, close: number): Paint => (options.color ? (text) => `\x1b[${open}m${text}\x1b[${close}m` : (text) => text);
   return {
-    isTTY: stream.isTTY === true,
+    isTTY: isatty(stream.fd),
     get columns() {
       return (stream as Partial<WriteStream>).columns || 80;
     },
@@ -36,8 +39,8 @@ export function makeTerminal(stream: NodeJS.WriteStream, options: { color: boole
 }
 
 /** `NO_COLOR` (any text) and `--no-color` switch colours off, `FORCE_COLOR` switches them on for a pipe. */
-export function wantsColor(stream: NodeJS.WriteStream, env: NodeJS.ProcessEnv, noColorFlag: boolean): boolean {
+export function wantsColor(stream: Output, env: NodeJS.ProcessEnv, noColorFlag: boolean): boolean {
   if (noColorFlag || (env.NO_COLOR ?? '') !== '') return false;
   if ((env.FORCE_COLOR ?? '0') !== '0') return true;
-  return stream.isTTY === true && env.TERM !== 'dumb';
+  return isatty(stream.fd) && env.TERM !== 'dumb';
 }

@@ -1,0 +1,46 @@
+/** Keeps a model going that stops to ask: a small model reads its words and says whether it is done. */
+import { HudError, toHudError } from '../protocol/errors.ts';
+import { findCredentials } from './credentials.ts';
+import { loadOpenAI } from './openai-client.ts';
+
+export type AutoRespond = (content: string, context: { signal: AbortSignal }) => Promise<string | undefined>;
+
+const MODEL = 'gpt-5';
+const MAX_OUTPUT_TOKENS = 256;
+const INSTRUCTIONS = [
+  'You watch an agent that works on a task without anybody to ask.',
+  'Given its latest message, answer with one word: STOP when it reports a result or says that it is finished or can not go on,',
+  'CONTINUE when it asks for permission, confirmation or a choice, or only announces what it is about to do.',
+].join(' ');
+
+/**
+ * The built-in one: an OpenAI Responses call, through OPENAI_API_KEY or the gateway.
+ * A reply of `CONTINUE` goes back to the agent's model; silence, an empty message or a failed call ends the run.
+ * @throws HudError MODEL_KEY_MISSING at once when neither key is set
+ */
+export function autoResponder(): AutoRespond {
+  const credentials = findCredentials({}, { label: 'Auto-respond', keyVariable: 'OPENAI_API_KEY', baseUrlVariable: 'OPENAI_BASE_URL' });
+  const client = loadOpenAI(credentials);
+  client.catch(() => {}); // reported by the first call
+  return async (content, { signal }) => {
+    if (content.trim() === '') return undefined;
+    try {
+      const reply = await (await client).responses.create({
+        model: MODEL, instructions: INSTRUCTIONS, input: content, reasoning: { effort: 'low' }, max_output_tokens: MAX_OUTPUT_TOKENS,
+      }, { signal });
+      return reply.output_text.toUpperCase().includes('STOP') ? undefined : 'CONTINUE';
+    } catch (error) {
+      signal.throwIfAborted();
+      if (toHudError(error).code === 'PACKAGE_MISSING') throw error;
+      return undefined; // the agent's own answer stands; asking for more was a courtesy
+    }
+  };
+}
+
+/** `true` is the built-in one. */
+export function responderOf(setting: boolean | AutoRespond | undefined): AutoRespond | undefined {
+  if (setting === undefined || setting === false) return undefined;
+  if (typeof setting === 'function') return setting;
+  if (setting === true) return autoResponder();
+  throw new HudError('BAD_CONFIG', 'autoRespond must be true, false or a function.');
+}
