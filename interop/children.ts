@@ -37,7 +37,11 @@ const groups = new Set<number>();
 process.on('exit', () => {
   for (const pid of groups) killGroup(pid, 'SIGKILL');
 });
-for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) process.on(signal, () => process.exit(code));
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.on(signal, () => process.exit(code));
 
 /**
  * Runs a command to its end.
@@ -108,7 +112,10 @@ export async function serve(command: string, args: readonly string[], options: C
 
 function start(command: string, args: readonly string[], { cwd, env = {} }: CommandOptions): Child {
   const child: Child = spawn(command, args, {
-    cwd, env: { ...process.env, ...env }, detached: true, stdio: ['ignore', 'pipe', 'pipe'],
+    cwd,
+    env: { ...process.env, ...env },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   child.stdout.setEncoding('utf8');
   child.stderr.setEncoding('utf8');

@@ -1,17 +1,20 @@
 /** The Python package, in a virtual environment of its own that is made once and kept. */
+import { rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './children.ts';
 
 /** An interpreter with the package installed. */
-export interface Python extends AsyncDisposable {
+export interface Python {
   /** The virtual environment's `python`. */
   readonly command: string;
   /** Its `hud`. */
   readonly hud: string;
   readonly pythonVersion: string;
   readonly hudVersion: string;
+  /** A folder that is gone when this process is; the home of Python children. */
+  readonly scratch: string;
   /** For every Python child: no telemetry, no look-ups, settings from an empty home. */
   readonly env: Record<string, string | undefined>;
 }
@@ -42,11 +45,9 @@ export async function preparePython({ folder, release }: { folder: string; relea
   await writeFile(join(folder, 'interop.json'), JSON.stringify({ python: base.version }));
   const hudVersion = await installed(command);
   if (hudVersion === undefined) throw new Error('The Python package hud was installed but cannot be imported.');
-  const home = await mkdtemp(join(tmpdir(), 'hud-interop-'));
-  return {
-    command, hud: join(bin, 'hud'), pythonVersion: base.version, hudVersion, env: quietEnv(home),
-    [Symbol.asyncDispose]: async () => await rm(home, { recursive: true, force: true }),
-  };
+  const scratch = await mkdtemp(join(tmpdir(), 'hud-interop-'));
+  process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+  return { command, hud: join(bin, 'hud'), pythonVersion: base.version, hudVersion, scratch, env: quietEnv(scratch) };
 }
 
 /** A name may exist and still not run (a version manager's stub), so each is asked. */

@@ -28,8 +28,9 @@ export class Report {
     this.#only = options.only ?? '';
   }
 
-  get failed(): number {
-    return this.#failed;
+  /** At least one case ran and none failed: a filter that matches nothing is no success. */
+  get isGood(): boolean {
+    return this.#passed > 0 && this.#failed === 0;
   }
 
   heading(title: string): void {
@@ -81,6 +82,9 @@ async function attempt({ name, limitMs = LIMIT_MS, run }: Case): Promise<Outcome
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const where = error.stack?.split('\n').find((line) => line.includes('/interop/'))?.trim();
+  const where = error.stack
+    ?.split('\n')
+    .find((line) => line.includes('/interop/'))
+    ?.trim();
   return where === undefined ? error.message : `${error.message}\n${where}`;
 }

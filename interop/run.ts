@@ -4,8 +4,7 @@
  *
  *   npm run interop -- [--hud VERSION] [--only TEXT] [--slow]
  */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCommandLines } from './cases/command-lines.ts';
@@ -21,14 +20,16 @@ const here = import.meta.dirname;
 const root = join(here, '..');
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: {
-    hud: { type: 'string' }, // an exact release of the Python package instead of the newest
-    only: { type: 'string' }, // cases whose name contains this
-    slow: { type: 'boolean', default: false }, // also the case that idles for 130 s
-  } });
+  const { values } = parseArgs({
+    options: {
+      hud: { type: 'string' }, // an exact release of the Python package instead of the newest
+      only: { type: 'string' }, // cases whose name contains this
+      slow: { type: 'boolean', default: false }, // also the case that idles for 130 s
+    },
+  });
   await buildOurCli();
   const folder = join(root, '.tools', values.hud === undefined ? 'interop-venv' : `interop-venv-${values.hud}`);
-  await using python = await preparePython({ folder, release: values.hud });
+  const python = await preparePython({ folder, release: values.hud });
   await printVersions(python);
   const report = new Report({ only: values.only });
 
@@ -38,23 +39,17 @@ async function main(): Promise<number> {
   report.heading('TypeScript client, Python environment');
   await using interop = await serveTheirs(python, 'interop');
   await using verifier = await serveTheirs(python, 'interop-verifier');
-  await report.run(typescriptClientCases({
-    url: interop.url, readsLongFrames: isSince(python, 16), isInterruptible: isSince(python, 21),
-  }));
-  await report.run(typescriptRolloutCases({ python, urls: { 'interop': interop.url, 'interop-verifier': verifier.url } }));
+  const isInterruptible = isSince(python, 21);
+  await report.run(typescriptClientCases({ url: interop.url, readsLongFrames: isSince(python, 16), isInterruptible }));
+  await report.run(typescriptRolloutCases({ python, isInterruptible, urls: { interop: interop.url, 'interop-verifier': verifier.url } }));
 
-  report.heading('Command lines, each on the other package\'s environment');
+  report.heading("Command lines, each on the other package's environment");
   const { command, args } = ourCli('serve', `${join(here, 'envs/env.ts')}:env`, '--port', '0');
   await using ours = await serve(command, args);
   await using theirs = await serveTheirs(python, 'interop'); // a fresh one: what a failed case left parked would fail all of these
-  const scratch = await mkdtemp(join(tmpdir(), 'hud-interop-cwd-'));
-  try {
-    await runCommandLines({ python, report, urls: { Python: theirs.url, TypeScript: ours.url }, folder: scratch });
-  } finally {
-    await rm(scratch, { recursive: true, force: true });
-  }
+  await runCommandLines({ python, report, urls: { Python: theirs.url, TypeScript: ours.url } });
   console.log(`\n${report.summary()}`);
-  return report.failed === 0 ? 0 : 1;
+  return report.isGood ? 0 : 1;
 }
 
 async function serveTheirs(python: Python, env: string): Promise<Served> {

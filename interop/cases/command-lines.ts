@@ -12,16 +12,15 @@ export interface CommandLineOptions {
   report: Report;
   /** Addresses of the environment `interop`, served by either package. */
   urls: Record<Side, string>;
-  /** Where the commands run; whatever they write goes here. */
-  folder: string;
 }
 
 type Hud = (side: Side, ...args: string[]) => Promise<Finished>;
 
-export async function runCommandLines({ python, report, urls, folder }: CommandLineOptions): Promise<void> {
-  const hud: Hud = async (side, ...args) => side === 'Python'
-    ? await run(python.hud, args, { cwd: folder, env: python.env })
-    : await run(ourCli().command, ourCli(...args).args, { cwd: folder });
+export async function runCommandLines({ python, report, urls }: CommandLineOptions): Promise<void> {
+  const hud: Hud = async (side, ...args) =>
+    side === 'Python'
+      ? await run(python.hud, args, { cwd: python.scratch, env: python.env })
+      : await run(ourCli().command, ourCli(...args).args, { cwd: python.scratch });
   await report.run([...splitCases(hud, urls), ...wholeCases(hud, urls), ...errorCases(hud, urls), ourInfo(hud, urls)]);
   const pythonInfo = "Python's hud client info describes a TypeScript environment";
   if ((await hud('Python', 'client', '--help')).code === 0) {
@@ -34,8 +33,12 @@ export async function runCommandLines({ python, report, urls, folder }: CommandL
 /** Started by one process, graded by another: the task waits parked in between. */
 function splitCases(hud: Hud, urls: Record<Side, string>): Case[] {
   const ways: [server: Side, starter: Side, grader: Side][] = [
-    ['TypeScript', 'Python', 'Python'], ['TypeScript', 'Python', 'TypeScript'], ['TypeScript', 'TypeScript', 'Python'],
-    ['Python', 'TypeScript', 'TypeScript'], ['Python', 'TypeScript', 'Python'], ['Python', 'Python', 'TypeScript'],
+    ['TypeScript', 'Python', 'Python'],
+    ['TypeScript', 'Python', 'TypeScript'],
+    ['TypeScript', 'TypeScript', 'Python'],
+    ['Python', 'TypeScript', 'TypeScript'],
+    ['Python', 'TypeScript', 'Python'],
+    ['Python', 'Python', 'TypeScript'],
   ];
   return ways.map(([server, starter, grader]) => ({
     name: `a task of a ${server} environment, started by ${starter}'s hud task, is graded by ${grader}'s`,
@@ -79,14 +82,18 @@ function ourInfo(hud: Hud, urls: Record<Side, string>): Case {
   return { name: 'our hud client info describes a Python environment', run: async () => await describes(hud, 'TypeScript', urls.Python) };
 }
 
+/** The Python package writes this to stderr. */
 async function describes(hud: Hud, side: Side, url: string): Promise<void> {
   const told = await hud(side, 'client', 'info', '--url', url);
   succeeded(told);
-  for (const part of [/interop/, /1\.0\.0/, /echo\/1/, /fix_bug/, /answer with the tag/]) assert.match(told.stdout, part);
+  for (const part of [/interop/, /1\.0\.0/, /echo\/1/, /fix_bug/, /answer with the tag/]) assert.match(told.stdout + told.stderr, part);
 }
 
 function others(): [side: Side, server: Side][] {
-  return [['Python', 'TypeScript'], ['TypeScript', 'Python']];
+  return [
+    ['Python', 'TypeScript'],
+    ['TypeScript', 'Python'],
+  ];
 }
 
 function succeeded({ code, stdout, stderr }: Finished): void {

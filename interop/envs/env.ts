@@ -81,7 +81,10 @@ env.template({ id: 'shape', args: z.object({ kind: z.string() }) }, async functi
     frame: { prompt: 'p', bindings: { robot: { token: 't' } } },
     object: { foo: 1 },
     null: null,
-    turns: [{ role: 'user', content: 'one' }, { role: 'assistant', content: 'two' }],
+    turns: [
+      { role: 'user', content: 'one' },
+      { role: 'assistant', content: 'two' },
+    ],
   };
   yield prompts[kind];
   yield 1;

@@ -4,9 +4,35 @@
  * Start with `environment/` to declare and `eval/` to run.
  * @module
  */
-export { Environment, arg, bind, loadEnvironment, serve, type Answer, type BindOptions, type BoundServer, type EnvironmentInit, type ServeOptions, type StandardSchema, type TemplateContext, type TemplateFactory, type TemplateFunction, type TemplateOptions } from './environment/index.ts';
+export {
+  Environment,
+  arg,
+  bind,
+  loadEnvironment,
+  serve,
+  type Answer,
+  type BindOptions,
+  type BoundServer,
+  type EnvironmentInit,
+  type ServeOptions,
+  type StandardSchema,
+  type TemplateContext,
+  type TemplateFactory,
+  type TemplateFunction,
+  type TemplateOptions,
+} from './environment/index.ts';
 export { Job, Taskset, type JobSummary, type Phase, type RunEvent, type RunOptions } from './eval/index.ts';
-export { LocalRuntime, Runtime, Shared, type LocalRuntimeOptions, type Provider, type ProviderContext, type ProviderFunction, type ProviderObject, type RuntimeLease } from './runtime/index.ts';
+export {
+  LocalRuntime,
+  Runtime,
+  Shared,
+  type LocalRuntimeOptions,
+  type Provider,
+  type ProviderContext,
+  type ProviderFunction,
+  type ProviderObject,
+  type RuntimeLease,
+} from './runtime/index.ts';
 export { Client, Run, Trace, connect, type ConnectOptions, type RunEnd } from './client/index.ts';
 export { createAgent, defineAgent, type Agent, type AgentContext, type AgentFunction, type AgentLike } from './agents/index.ts';
 export { openStore, type Store } from './store/index.ts';

@@ -1,8 +1,15 @@
 import { describe, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import {
-  claudeAgent, createAgent, geminiAgent, nop, openaiAgent, openaiCompatibleAgent, oracle,
-  type Agent, type ToolAgentConfig,
+  claudeAgent,
+  createAgent,
+  geminiAgent,
+  nop,
+  openaiAgent,
+  openaiCompatibleAgent,
+  oracle,
+  type Agent,
+  type ToolAgentConfig,
 } from '../src/agents/index.ts';
 import type { Run } from '../src/client/index.ts';
 import { Environment } from '../src/environment/index.ts';
@@ -20,16 +27,26 @@ interface Provider {
 const PROVIDERS: Provider[] = [
   { name: 'claude', make: (server, config) => claudeAgent({ apiKey: 'k', baseUrl: server.baseUrls.anthropic, ...config }) },
   { name: 'openai', make: (server, config) => openaiAgent({ apiKey: 'k', baseUrl: server.baseUrls.openai, ...config }) },
-  { name: 'openai_compatible', make: (server, config) => openaiCompatibleAgent({ apiKey: 'k', baseUrl: server.baseUrls.openai, ...config }) },
+  {
+    name: 'openai_compatible',
+    make: (server, config) => openaiCompatibleAgent({ apiKey: 'k', baseUrl: server.baseUrls.openai, ...config }),
+  },
   { name: 'gemini', make: (server, config) => geminiAgent({ apiKey: 'k', baseUrl: server.baseUrls.gemini, ...config }) },
 ];
-const CASES = PROVIDERS.flatMap((provider) => [true, false].map((stream) => ({ ...provider, stream, title: `${provider.name}${stream ? ', streaming' : ''}` })));
+const CASES = PROVIDERS.flatMap((provider) =>
+  [true, false].map((stream) => ({ ...provider, stream, title: `${provider.name}${stream ? ', streaming' : ''}` })),
+);
 
 /** One run of the agent on a task whose answer is `42`, with the tools of the MCP servers named. */
 async function runOn(agent: Agent, options: { tools?: Record<string, string>; prompt?: unknown; token?: string } = {}): Promise<Run> {
   const env = new Environment('sum');
   for (const [name, url] of Object.entries(options.tools ?? {})) {
-    env.addCapability({ name, protocol: 'mcp/2025-11-25', url, params: { transport: 'streamable-http', ...(options.token ? { auth_token: options.token } : {}) } });
+    env.addCapability({
+      name,
+      protocol: 'mcp/2025-11-25',
+      url,
+      params: { transport: 'streamable-http', ...(options.token ? { auth_token: options.token } : {}) },
+    });
   }
   const ask = env.template({ id: 'ask', args: z.object({}), solution: () => 42 }, async function* () {
     const answer = yield options.prompt ?? 'What is 40 + 2?';
@@ -42,53 +59,93 @@ async function runOn(agent: Agent, options: { tools?: Record<string, string>; pr
 const steps = (run: Run, source: string): Record<string, unknown>[] => run.trace.steps.filter((step) => step.source === source);
 
 describe.each(CASES)('$title', ({ make, stream, name }) => {
-  const play = async (turns: ModelTurn[], config: ToolAgentConfig = {}, options: Parameters<typeof runOn>[1] = {}): Promise<{ run: Run; server: ModelServer }> => {
+  const play = async (
+    turns: ModelTurn[],
+    config: ToolAgentConfig = {},
+    options: Parameters<typeof runOn>[1] = {},
+  ): Promise<{ run: Run; server: ModelServer }> => {
     await using server = await scriptedModel(turns);
     return { run: await runOn(make(server, { stream, maxRetries: 0, ...config }), options), server };
   };
 
   test('a plain answer is graded, with usage and the model on the step', async () => {
-    const { run, server } = await play([{ text: '42', usage: { promptTokens: 11, completionTokens: 3, cachedTokens: 5 } }], { systemPrompt: 'Be brief.' });
+    const { run, server } = await play([{ text: '42', usage: { promptTokens: 11, completionTokens: 3, cachedTokens: 5 } }], {
+      systemPrompt: 'Be brief.',
+    });
     expect(run).toMatchObject({ class: 'graded', reward: 1, trace: { status: 'completed', stopReason: 'done', content: '42' } });
-    expect(steps(run, 'agent')).toMatchObject([{ content: '42', done: true, usage: { promptTokens: 11, completionTokens: 3, cachedTokens: 5, llmCallCount: 1 } }]);
-    expect(server.requests).toMatchObject([{ stream, system: 'Be brief.', messages: [{ role: 'user', text: 'What is 40 + 2?' }], tools: [] }]);
+    expect(steps(run, 'agent')).toMatchObject([
+      { content: '42', done: true, usage: { promptTokens: 11, completionTokens: 3, cachedTokens: 5, llmCallCount: 1 } },
+    ]);
+    expect(server.requests).toMatchObject([
+      { stream, system: 'Be brief.', messages: [{ role: 'user', text: 'What is 40 + 2?' }], tools: [] },
+    ]);
   });
 
   test('a tool of an MCP server is called and its result goes back', async () => {
     await using tools = await mcpServer({ token: 'secret' });
     const { run, server } = await play(
-      [{ text: 'Let me add.', toolCalls: [{ name: 'add', arguments: { a: 40, b: 2 } }] }, { text: '42' }], {}, { tools: { calc: tools.url }, token: 'secret' });
+      [{ text: 'Let me add.', toolCalls: [{ name: 'add', arguments: { a: 40, b: 2 } }] }, { text: '42' }],
+      {},
+      { tools: { calc: tools.url }, token: 'secret' },
+    );
     expect(run).toMatchObject({ class: 'graded', reward: 1 });
     expect(tools.calls).toEqual(['add 40 2 undefined']);
     expect(run.trace.steps.map((step) => step.source)).toEqual(['task', 'user', 'agent', 'tool', 'agent', 'task']);
-    expect(steps(run, 'tool')).toMatchObject([{ call: { name: 'add', arguments: { a: 40, b: 2 } }, result: { content: [{ type: 'text', text: '42' }], isError: false } }]);
+    expect(steps(run, 'tool')).toMatchObject([
+      { call: { name: 'add', arguments: { a: 40, b: 2 } }, result: { content: [{ type: 'text', text: '42' }], isError: false } },
+    ]);
     expect(server.requests[0]?.tools).toEqual(['add', 'fail', 'slow', 'picture']);
     const last = server.requests[1]?.messages.at(-1);
     expect(last).toMatchObject({ role: 'tool' });
     expect(last?.toolResults?.[0]?.text).toContain('42');
-    if (name === 'openai') expect(server.requests[1]?.body).toMatchObject({ previous_response_id: expect.any(String) as string, input: [{ type: 'function_call_output' }] });
+    if (name === 'openai')
+      expect(server.requests[1]?.body).toMatchObject({
+        previous_response_id: expect.any(String) as string,
+        input: [{ type: 'function_call_output' }],
+      });
   });
 
   test('failing, unknown and slow tools are answered, and the model goes on', async () => {
     await using tools = await mcpServer();
-    const { run } = await play([
-      { toolCalls: [{ name: 'fail', arguments: {} }] }, { toolCalls: [{ name: 'nope', arguments: {} }] },
-      { toolCalls: [{ name: 'slow', arguments: {} }] }, { text: '42' },
-    ], { toolTimeoutSeconds: 0.3 }, { tools: { calc: tools.url } });
+    const { run } = await play(
+      [
+        { toolCalls: [{ name: 'fail', arguments: {} }] },
+        { toolCalls: [{ name: 'nope', arguments: {} }] },
+        { toolCalls: [{ name: 'slow', arguments: {} }] },
+        { text: '42' },
+      ],
+      { toolTimeoutSeconds: 0.3 },
+      { tools: { calc: tools.url } },
+    );
     expect(run.reward).toBe(1);
     expect(steps(run, 'tool').map(({ result }) => (result as { content: { text: string }[] }).content[0]?.text)).toEqual([
-      'no such thing', "unknown tool: 'nope'", 'slow did not finish within 0.3 s and was stopped. Try something shorter.']);
+      'no such thing',
+      "unknown tool: 'nope'",
+      'slow did not finish within 0.3 s and was stopped. Try something shorter.',
+    ]);
   });
 
   test('a picture in a result reaches the model', async () => {
     await using tools = await mcpServer();
-    const { run, server } = await play([{ toolCalls: [{ name: 'picture', arguments: {} }] }, { text: '42' }], {}, { tools: { calc: tools.url } });
+    const { run, server } = await play(
+      [{ toolCalls: [{ name: 'picture', arguments: {} }] }, { text: '42' }],
+      {},
+      { tools: { calc: tools.url } },
+    );
     expect(run.reward).toBe(1);
     expect(JSON.stringify(server.requests[1]?.body)).toContain(PIXEL);
   });
 
   test('a picture in the prompt reaches the model', async () => {
-    const prompt = [{ role: 'user', content: [{ type: 'text', text: 'What is it?' }, { type: 'image', data: PIXEL, mimeType: 'image/png' }] }];
+    const prompt = [
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'What is it?' },
+          { type: 'image', data: PIXEL, mimeType: 'image/png' },
+        ],
+      },
+    ];
     const { run, server } = await play([{ text: '42' }], {}, { prompt });
     expect(run.class).toBe('graded');
     expect(JSON.stringify(server.requests[0]?.body)).toContain(PIXEL);
@@ -96,24 +153,44 @@ describe.each(CASES)('$title', ({ make, stream, name }) => {
 
   test.skipIf(name === 'gemini')('malformed arguments are never executed, and asked for again (Gemini ends the turn itself)', async () => {
     await using tools = await mcpServer();
-    const { run } = await play([{ toolCalls: [{ name: 'add', arguments: '{"a": 40, "b"' }] }, { text: '42' }], {}, { tools: { calc: tools.url } });
+    const { run } = await play(
+      [{ toolCalls: [{ name: 'add', arguments: '{"a": 40, "b"' }] }, { text: '42' }],
+      {},
+      { tools: { calc: tools.url } },
+    );
     expect(run.reward).toBe(1);
     expect(tools.calls).toEqual([]);
     expect(steps(run, 'agent')[0]).toMatchObject({ toolCalls: [{ arguments: '{"a": 40, "b"' }] });
-    expect(steps(run, 'tool')[0]).toMatchObject({ result: { isError: true, content: [{ text: expect.stringContaining('not a complete JSON object: {"a": 40, "b"') as string }] } });
+    expect(steps(run, 'tool')[0]).toMatchObject({
+      result: { isError: true, content: [{ text: expect.stringContaining('not a complete JSON object: {"a": 40, "b"') as string }] },
+    });
   });
 
   test('the limit of steps, and of a reply, are told apart from being done', async () => {
     await using tools = await mcpServer();
     const call: ModelTurn = { toolCalls: [{ name: 'add', arguments: { a: 1, b: 1 } }] };
-    expect((await play([call, call], { maxSteps: 2 }, { tools: { calc: tools.url } })).run).toMatchObject({ class: 'graded', trace: { status: 'completed', stopReason: 'max_steps' } });
-    expect((await play([{ text: '42 and', finishReason: 'length' }])).run).toMatchObject({ class: 'graded', reward: 0, trace: { stopReason: 'length' } });
-    expect((await play([], { maxSteps: 0 })).run).toMatchObject({ class: 'graded', trace: { status: 'completed', stopReason: 'max_steps' } });
+    expect((await play([call, call], { maxSteps: 2 }, { tools: { calc: tools.url } })).run).toMatchObject({
+      class: 'graded',
+      trace: { status: 'completed', stopReason: 'max_steps' },
+    });
+    expect((await play([{ text: '42 and', finishReason: 'length' }])).run).toMatchObject({
+      class: 'graded',
+      reward: 0,
+      trace: { stopReason: 'length' },
+    });
+    expect((await play([], { maxSteps: 0 })).run).toMatchObject({
+      class: 'graded',
+      trace: { status: 'completed', stopReason: 'max_steps' },
+    });
   });
 
   test.each([
-    [{ status: 401 }, 'MODEL_REFUSED'], [{ status: 429, retryAfter: 7 }, 'MODEL_RATE_LIMITED'], [{ status: 529 }, 'MODEL_RATE_LIMITED'],
-    [{ status: 500 }, 'MODEL_UNAVAILABLE'], [{ status: 400 }, 'MODEL_BAD_REQUEST'], [{ cutMidStream: true as const }, 'MODEL_UNAVAILABLE'],
+    [{ status: 401 }, 'MODEL_REFUSED'],
+    [{ status: 429, retryAfter: 7 }, 'MODEL_RATE_LIMITED'],
+    [{ status: 529 }, 'MODEL_RATE_LIMITED'],
+    [{ status: 500 }, 'MODEL_UNAVAILABLE'],
+    [{ status: 400 }, 'MODEL_BAD_REQUEST'],
+    [{ cutMidStream: true as const }, 'MODEL_UNAVAILABLE'],
   ] as const)('fault %o is a fault of the provider: %s', async (fault, code) => {
     const { run } = await play([{ text: '42, said in a longer sentence', fault }]);
     expect(run).toMatchObject({ class: 'provider', error: { code }, trace: { content: undefined, status: 'error' } });
@@ -121,7 +198,10 @@ describe.each(CASES)('$title', ({ make, stream, name }) => {
   });
 
   test('after a rate limit and an outage the turn is tried again, and says so', async () => {
-    const { run, server } = await play([{ fault: { status: 429, retryAfter: 0 } }, { fault: { status: 503, retryAfter: 0 } }, { text: '42' }], { maxRetries: 3 });
+    const { run, server } = await play(
+      [{ fault: { status: 429, retryAfter: 0 } }, { fault: { status: 503, retryAfter: 0 } }, { text: '42' }],
+      { maxRetries: 3 },
+    );
     expect(run).toMatchObject({ class: 'graded', reward: 1 });
     expect(server.requests).toHaveLength(3);
     expect(steps(run, 'agent')).toMatchObject([{ extra: { retries: 2 } }]);
@@ -135,7 +215,9 @@ describe.each(CASES)('$title', ({ make, stream, name }) => {
   test('one instance drives many runs at once', async () => {
     await using server = await scriptedModel(({ messages }) => ({ text: messages[0]?.text ?? '' }));
     const agent = make(server, { stream });
-    const runs = await Promise.all(Array.from({ length: 20 }, async (_, n) => await runOn(agent, { prompt: n % 2 === 0 ? '42' : String(n) })));
+    const runs = await Promise.all(
+      Array.from({ length: 20 }, async (_, n) => await runOn(agent, { prompt: n % 2 === 0 ? '42' : String(n) })),
+    );
     expect(runs.map((run) => run.trace.content)).toEqual(runs.map((_, n) => (n % 2 === 0 ? '42' : String(n))));
   });
 });
@@ -177,7 +259,9 @@ test('stopOn ends before a truncated or malformed call is executed', async () =>
 
 test('autoRespond keeps the model going until it is satisfied', async () => {
   await using server = await scriptedModel([{ text: 'shall I go on?' }, { text: '42' }]);
-  const run = await runOn(PROVIDERS[0]?.make(server, { autoRespond: async (text) => (text.endsWith('?') ? 'CONTINUE' : undefined) }) as Agent);
+  const run = await runOn(
+    PROVIDERS[0]?.make(server, { autoRespond: async (text) => (text.endsWith('?') ? 'CONTINUE' : undefined) }) as Agent,
+  );
   expect(run.reward).toBe(1);
   expect(server.requests[1]?.messages.at(-1)).toMatchObject({ role: 'user', text: 'CONTINUE' });
   expect(steps(run, 'user')).toHaveLength(2);
@@ -205,11 +289,25 @@ test('sampled tokens are captured, and the next prompt extends them', async () =
     { toolCalls: [{ name: 'add', arguments: { a: 1, b: 2 } }], promptTokenIds: [1, 2], tokenIds: [3, 4], logprobs: [-0.5, -0.25] },
     { text: '42', promptTokenIds: [1, 2, 3, 4, 5], tokenIds: [6], logprobs: [-0.125] },
   ]);
-  const agent = openaiCompatibleAgent({ apiKey: 'k', baseUrl: server.baseUrls.openai, systemPrompt: 's', checkpoint: 'step-2', completionKwargs: { temperature: 1, model: 'ignored', extra_body: { return_token_ids: true } } });
+  const agent = openaiCompatibleAgent({
+    apiKey: 'k',
+    baseUrl: server.baseUrls.openai,
+    systemPrompt: 's',
+    checkpoint: 'step-2',
+    completionKwargs: { temperature: 1, model: 'ignored', extra_body: { return_token_ids: true } },
+  });
   const run = await runOn(agent, { tools: { calc: tools.url } });
   expect(steps(run, 'agent').map(({ sample }) => sample)).toEqual([
-    { promptTokenIds: [1, 2], outputTokenIds: [3, 4], outputLogprobs: [-0.5, -0.25] }, { promptTokenIds: [1, 2, 3, 4, 5], outputTokenIds: [6], outputLogprobs: [-0.125] }]);
-  expect(server.requests[0]?.body).toMatchObject({ return_token_ids: true, logprobs: true, temperature: 1, model: 'gpt-5.4-mini', checkpoint: 'step-2' });
+    { promptTokenIds: [1, 2], outputTokenIds: [3, 4], outputLogprobs: [-0.5, -0.25] },
+    { promptTokenIds: [1, 2, 3, 4, 5], outputTokenIds: [6], outputLogprobs: [-0.125] },
+  ]);
+  expect(server.requests[0]?.body).toMatchObject({
+    return_token_ids: true,
+    logprobs: true,
+    temperature: 1,
+    model: 'gpt-5.4-mini',
+    checkpoint: 'step-2',
+  });
   expect(server.requests[0]?.body).not.toHaveProperty('prompt_token_ids');
   expect(server.requests[1]?.body).toMatchObject({ prompt_token_ids: [1, 2, 3, 4], continuation_from: 2 });
 });
@@ -239,6 +337,10 @@ test('a missing key is an error before anything runs, naming the variable and th
   const error: unknown = await createAgent('claude', { via: 'provider', apiKey: undefined }).catch((cause: unknown) => cause);
   if (process.env.ANTHROPIC_API_KEY === undefined) {
     expect(error).toBeInstanceOf(HudError);
-    expect(error).toMatchObject({ code: 'MODEL_KEY_MISSING', message: expect.stringContaining('ANTHROPIC_API_KEY') as string, hint: expect.stringContaining('oracle') as string });
+    expect(error).toMatchObject({
+      code: 'MODEL_KEY_MISSING',
+      message: expect.stringContaining('ANTHROPIC_API_KEY') as string,
+      hint: expect.stringContaining('oracle') as string,
+    });
   }
 });

@@ -9,19 +9,23 @@ import { Wire } from './wire.ts';
 const HELLO = { session_id: 'sess-1', env: { name: 'e', version: '1' }, bindings: [] };
 
 /** A server whose replies the test decides: a result, an `{error}`, bytes, or nothing. */
-async function scriptedServer(answer: (request: JsonObject, socket: Socket) => unknown): Promise<AsyncDisposable & { port: number; host: string }> {
+async function scriptedServer(
+  answer: (request: JsonObject, socket: Socket) => unknown,
+): Promise<AsyncDisposable & { port: number; host: string }> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
     const reader = new FrameReader();
-    socket.on('error', () => {}).on('data', (chunk) => {
-      reader.push(chunk);
-      for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
-        const reply = answer(frame, socket);
-        if (typeof reply === 'string') socket.write(reply);
-        else if (reply !== undefined) socket.write(`${JSON.stringify({ jsonrpc: '2.0', id: frame.id, ...reply })}\n`);
-      }
-    });
+    socket
+      .on('error', () => {})
+      .on('data', (chunk) => {
+        reader.push(chunk);
+        for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
+          const reply = answer(frame, socket);
+          if (typeof reply === 'string') socket.write(reply);
+          else if (reply !== undefined) socket.write(`${JSON.stringify({ jsonrpc: '2.0', id: frame.id, ...reply })}\n`);
+        }
+      });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -35,14 +39,20 @@ async function scriptedServer(answer: (request: JsonObject, socket: Socket) => u
 }
 
 async function errorOf(work: Promise<unknown>): Promise<HudError> {
-  const error: unknown = await work.then(() => undefined, (cause: unknown) => cause);
+  const error: unknown = await work.then(
+    () => undefined,
+    (cause: unknown) => cause,
+  );
   expect(error).toBeInstanceOf(HudError);
   return error as HudError;
 }
 
 test('F11: a NaN score is a grade error and the connection survives it', async () => {
   await using server = await scriptedServer(({ method, id }) =>
-    (method === 'tasks.grade' ? `{"jsonrpc":"2.0","id":${String(id)},"result":{"score":NaN}}\n` : { result: method === 'hello' ? HELLO : {} }));
+    method === 'tasks.grade'
+      ? `{"jsonrpc":"2.0","id":${String(id)},"result":{"score":NaN}}\n`
+      : { result: method === 'hello' ? HELLO : {} },
+  );
   await using client = await connect(server);
   expect(await errorOf(client.grade('x'))).toMatchObject({ code: 'GRADE_INVALID', rpcCode: -32603 });
   expect(client.closed.aborted).toBe(false);
@@ -98,7 +108,9 @@ test('an error in place of hello is final', async () => {
 });
 
 test('C3: a reply with a wrong id is a protocol error and closes the connection', async () => {
-  await using server = await scriptedServer(({ method }) => (method === 'hello' ? { result: HELLO } : '{"jsonrpc":"2.0","id":99,"result":{}}\n'));
+  await using server = await scriptedServer(({ method }) =>
+    method === 'hello' ? { result: HELLO } : '{"jsonrpc":"2.0","id":99,"result":{}}\n',
+  );
   await using client = await connect(server);
   expect(await errorOf(client.listTasks())).toMatchObject({ code: 'PROTOCOL_ERROR', rpcCode: -32603 });
   expect(client.closed.aborted).toBe(true);
@@ -139,7 +151,9 @@ test('no heartbeat disturbs a call in flight', async () => {
 });
 
 test('C5: a routed capability keeps all but host and port, and its port refuses after close', async () => {
-  const env = new Environment('e', { capabilities: [{ name: 'shell', protocol: 'ssh/2', url: 'ssh://agent:pw@environment:22/x?y#z', params: { user: 'agent' } }] });
+  const env = new Environment('e', {
+    capabilities: [{ name: 'shell', protocol: 'ssh/2', url: 'ssh://agent:pw@environment:22/x?y#z', params: { user: 'agent' } }],
+  });
   await using server = await bind(env);
   const client = await connect(server);
   const { url, params } = await client.binding('ssh');
@@ -156,7 +170,10 @@ test('a capability is found by name, protocol or family, and ambiguity is an err
   await using server = await bind(await conformanceEnvironment());
   await using client = await connect(server);
   expect((await client.binding('echo')).name).toBe('echo');
-  expect(await errorOf(client.binding('test'))).toMatchObject({ code: 'CAPABILITY_NOT_FOUND', message: expect.stringContaining('ambiguous') as string });
+  expect(await errorOf(client.binding('test'))).toMatchObject({
+    code: 'CAPABILITY_NOT_FOUND',
+    message: expect.stringContaining('ambiguous') as string,
+  });
   expect((await errorOf(client.binding('nope'))).message).toContain('echo (test/1)');
 });
 
@@ -353,13 +370,20 @@ test('a line beyond the limit is answered with an error before the connection cl
   await using server = await bind(new Environment('e'), { maxFrameBytes: 1_000 });
   const wire = new Wire(server.port);
   wire.write('x'.repeat(2_000));
-  expect(JSON.parse(await wire.line())).toMatchObject({ id: null, error: { code: -32700, message: expect.stringContaining('1000 bytes') as string } });
+  expect(JSON.parse(await wire.line())).toMatchObject({
+    id: null,
+    error: { code: -32700, message: expect.stringContaining('1000 bytes') as string },
+  });
   await wire.untilEnd();
 });
 
 test('parked tasks are bounded in number and in time', async () => {
   const warnings: string[] = [];
-  await using server = await bind(await conformanceEnvironment(), { maxParked: 1, parkingSeconds: 0.2, onWarning: (message) => warnings.push(message) });
+  await using server = await bind(await conformanceEnvironment(), {
+    maxParked: 1,
+    parkingSeconds: 0.2,
+    onWarning: (message) => warnings.push(message),
+  });
   for (const tag of ['a', 'b']) {
     const wire = new Wire(server.port);
     wire.write(`{"id":1,"method":"tasks.start","params":{"id":"echo","args":{"tag":"${tag}"}}}\n`);
@@ -375,3 +399,21 @@ test('parked tasks are bounded in number and in time', async () => {
 function address({ host, port }: { host: string; port: number }): { host: string; port: number } {
   return { host, port };
 }
+
+test('a cancel right behind a start reaches it', async () => {
+  await using server = await bind(await conformanceEnvironment());
+  await using client = await connect(server);
+  const starting = errorOf(client.start('slow', { ms: 60_000 }));
+  await client.cancel();
+  expect((await starting).message).toContain('cancelled');
+});
+
+test('a stream flows to whoever listens', async () => {
+  await using server = await bind(await conformanceEnvironment());
+  await using client = await connect(server);
+  const stream = await client.stream('echo');
+  const heard = new Promise((resolve) => stream.on('data', (chunk: Uint8Array) => resolve(Buffer.from(chunk).toString())));
+  stream.write('hello');
+  expect(await heard).toBe('hello');
+  stream.destroy();
+});

@@ -31,16 +31,22 @@ const vectorsOf = (file: string): Vector[] => JSON.parse(readFileSync(join(root,
 
 for (const file of files) {
   describe(`our server, ${file}`, () => {
-    test.each(vectorsOf(file).map((vector) => [`${vector.requirements.join(' ')}: ${vector.name}`, vector] as const))('%s', async (_name, vector) => {
-      await using server = await bind(await conformanceEnvironment());
-      await play(vector, server.port);
-    });
+    test.each(vectorsOf(file).map((vector) => [`${vector.requirements.join(' ')}: ${vector.name}`, vector] as const))(
+      '%s',
+      async (_name, vector) => {
+        await using server = await bind(await conformanceEnvironment());
+        await play(vector, server.port);
+      },
+    );
   });
 }
 
 test('every rule is cited by a vector or a test, and every citation exists', () => {
   const tests = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.test.ts'));
-  const inTests = tests.flatMap((name) => [...readFileSync(join(import.meta.dirname, name), 'utf8').matchAll(/(?:test|test\.each\([^)]*\))\('([A-Z]\d+(?: [A-Z]\d+)*):/g)])
+  const inTests = tests
+    .flatMap((name) => [
+      ...readFileSync(join(import.meta.dirname, name), 'utf8').matchAll(/(?:test|test\.each\([^)]*\))\('([A-Z]\d+(?: [A-Z]\d+)*):/g),
+    ])
     .flatMap(([, ids]) => (ids ?? '').split(' '));
   const cited = new Set([...files.flatMap((file) => vectorsOf(file).flatMap((vector) => vector.requirements)), ...inTests]);
   expect([...cited].toSorted()).toEqual(requirements.map(({ id }) => id).toSorted());
@@ -65,19 +71,31 @@ async function play(vector: Vector, port: number): Promise<void> {
   }
 }
 
-async function act(wire: Wire, action: string, value: unknown, memory: { kept: Map<string, string>; fillIn: (text: string) => string }): Promise<void> {
+async function act(
+  wire: Wire,
+  action: string,
+  value: unknown,
+  memory: { kept: Map<string, string>; fillIn: (text: string) => string },
+): Promise<void> {
   switch (action) {
-    case 'send': return wire.write(`${memory.fillIn(value as string)}\n`);
-    case 'raw': return wire.write(value as string);
-    case 'bytes': return wire.write(Buffer.from(value as string, 'hex'));
-    case 'drip': return await wire.drip(`${value as string}\n`);
+    case 'send':
+      return wire.write(`${memory.fillIn(value as string)}\n`);
+    case 'raw':
+      return wire.write(value as string);
+    case 'bytes':
+      return wire.write(Buffer.from(value as string, 'hex'));
+    case 'drip':
+      return await wire.drip(`${value as string}\n`);
     case 'fill': {
       const { before, unit, count, after } = value as Fill;
       return wire.write(`${before}${unit.repeat(count)}${after}\n`);
     }
-    case 'end': return wire.end();
-    case 'drop': return wire.drop();
-    case 'stream': return expect(await wire.text((value as string).length)).toBe(value);
+    case 'end':
+      return wire.end();
+    case 'drop':
+      return wire.drop();
+    case 'stream':
+      return expect(await wire.text((value as string).length)).toBe(value);
     case 'closed': {
       const rest = (await wire.untilEnd()).trim();
       if (rest !== '') expect(JSON.parse(rest)).toMatchObject({ id: null, error: { code: expect.any(Number) as number } });
@@ -89,12 +107,18 @@ async function act(wire: Wire, action: string, value: unknown, memory: { kept: M
       if ($maxBytes !== undefined) expect(Buffer.byteLength(line)).toBeLessThanOrEqual($maxBytes);
       return match(JSON.parse(line), expected, memory, line.slice(0, 400));
     }
-    default: throw new Error(`Unknown action ${action}.`);
+    default:
+      throw new Error(`Unknown action ${action}.`);
   }
 }
 
 /** Objects by the keys given; lists and values exactly. */
-function match(actual: unknown, expected: unknown, memory: { kept: Map<string, string>; fillIn: (text: string) => string }, where: string): void {
+function match(
+  actual: unknown,
+  expected: unknown,
+  memory: { kept: Map<string, string>; fillIn: (text: string) => string },
+  where: string,
+): void {
   if (typeof expected === 'string') return expect(actual, where).toBe(memory.fillIn(expected));
   if (typeof expected !== 'object' || expected === null) return expect(actual, where).toEqual(expected);
   if (Array.isArray(expected)) {

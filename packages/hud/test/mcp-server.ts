@@ -11,13 +11,22 @@ export async function mcpServer(options: { token?: string } = {}): Promise<Async
   const calls: string[] = [];
   const make = (): McpServer => {
     const server = new McpServer({ name: 'test', version: '1' });
-    server.registerTool('add', { description: 'Adds two numbers', inputSchema: { a: z.number(), b: z.number(), note: z.string().optional() } }, ({ a, b, note }) => {
-      calls.push(`add ${a} ${b} ${String(note)}`);
-      return { content: [{ type: 'text', text: String(a + b) }] };
-    });
-    server.registerTool('fail', { description: 'Fails', inputSchema: {} }, () => ({ content: [{ type: 'text', text: 'no such thing' }], isError: true }));
+    server.registerTool(
+      'add',
+      { description: 'Adds two numbers', inputSchema: { a: z.number(), b: z.number(), note: z.string().optional() } },
+      ({ a, b, note }) => {
+        calls.push(`add ${a} ${b} ${String(note)}`);
+        return { content: [{ type: 'text', text: String(a + b) }] };
+      },
+    );
+    server.registerTool('fail', { description: 'Fails', inputSchema: {} }, () => ({
+      content: [{ type: 'text', text: 'no such thing' }],
+      isError: true,
+    }));
     server.registerTool('slow', { description: 'Never ends', inputSchema: {} }, async () => await new Promise(() => {}));
-    server.registerTool('picture', { description: 'A picture', inputSchema: {} }, () => ({ content: [{ type: 'image', data: PIXEL, mimeType: 'image/png' }] }));
+    server.registerTool('picture', { description: 'A picture', inputSchema: {} }, () => ({
+      content: [{ type: 'image', data: PIXEL, mimeType: 'image/png' }],
+    }));
     return server;
   };
   const http = createServer((request, response) => {

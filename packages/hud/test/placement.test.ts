@@ -17,7 +17,9 @@ let folder: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'hud-placement-'));
-  await writeFile(join(folder, 'env.ts'), `
+  await writeFile(
+    join(folder, 'env.ts'),
+    `
     import { spawn } from 'node:child_process';
     import { Environment } from 'hud';
     import { suffix } from './shared.ts';
@@ -25,16 +27,23 @@ beforeAll(async () => {
     env.initialize(() => { console.log('noise before the port'); spawn('sleep', ['300'], { stdio: 'ignore' }); });
     env.template({ id: 'count' }, async function* () { yield String(process.pid) + suffix; yield 1; });
     env.template({ id: 'where' }, async function* () { yield [import.meta.url, process.env.HUD_CONTROL_SECRET ?? 'none']; yield 1; });
-  `);
+  `,
+  );
   await writeFile(join(folder, 'shared.ts'), `export const suffix: string = '!';`);
   await writeFile(join(folder, 'broken.ts'), `export const x: number = 1;\nexport const y = (;\n`);
   await writeFile(join(folder, 'throws.ts'), `const a = 1;\n\nthrow new Error('at load ' + a);\n`);
-  await writeFile(join(folder, 'hangs.ts'), `import { Environment } from 'hud';\nexport const env = new Environment('hangs');\nenv.initialize(() => new Promise((r) => setTimeout(r, 1e6)));\n`);
+  await writeFile(
+    join(folder, 'hangs.ts'),
+    `import { Environment } from 'hud';\nexport const env = new Environment('hangs');\nenv.initialize(() => new Promise((r) => setTimeout(r, 1e6)));\n`,
+  );
 });
 afterAll(async () => await rm(folder, { recursive: true }));
 
 async function errorOf(work: Promise<unknown>): Promise<HudError> {
-  const error: unknown = await work.then(() => undefined, (cause: unknown) => cause);
+  const error: unknown = await work.then(
+    () => undefined,
+    (cause: unknown) => cause,
+  );
   expect(error).toBeInstanceOf(HudError);
   return error as HudError;
 }
@@ -70,7 +79,12 @@ test('a child serves only its owner', async () => {
 });
 
 test('a child ends when its owner is killed', async () => {
-  const owner = spawn(process.execPath, ['--input-type=module', '-e', `
+  const owner = spawn(
+    process.execPath,
+    [
+      '--input-type=module',
+      '-e',
+      `
     const { LocalRuntime } = await import(${JSON.stringify(join(import.meta.dirname, '../src/runtime/index.ts'))});
     const { connect } = await import(${JSON.stringify(join(import.meta.dirname, '../src/client/index.ts'))});
     const { Task } = await import(${JSON.stringify(join(import.meta.dirname, '../src/protocol/index.ts'))});
@@ -78,8 +92,11 @@ test('a child ends when its owner is killed', async () => {
     const client = await connect(lease);
     console.log((await client.start('count')).prompt);
     setInterval(() => {}, 1000);
-  `], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = await once(createInterface({ input: owner.stdout }), 'line') as [string];
+  `,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const [line] = (await once(createInterface({ input: owner.stdout }), 'line')) as [string];
   const child = Number.parseInt(line, 10);
   expect(isAlive(child)).toBe(true);
   owner.kill('SIGKILL');

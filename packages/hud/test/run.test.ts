@@ -65,10 +65,14 @@ function letters(): { env: Environment; log: string[]; echo: (args: { want?: str
   return { env, log, echo };
 }
 
-const say = (text: string): Agent => defineAgent(async (run) => {
-  run.record({ source: 'agent', content: text, done: true });
-  run.trace.content = text;
-}, { name: 'say' });
+const say = (text: string): Agent =>
+  defineAgent(
+    async (run) => {
+      run.record({ source: 'agent', content: text, done: true });
+      run.trace.content = text;
+    },
+    { name: 'say' },
+  );
 
 const runtimeOf = (env: Environment): LocalRuntime => new LocalRuntime(env);
 const row = (id: string, more: object = {}): Task => new Task({ env: 'letters', id, ...more });
@@ -86,7 +90,12 @@ test('a graded rollout has its reward, its steps, and everything on disk', async
   const [run] = job.runs as [Run];
   expect(run).toMatchObject({ class: 'graded', reward: 1, error: undefined, slug: 'echo' });
   expect(run.trace).toMatchObject({ status: 'completed', content: 'yes' });
-  expect(run.trace.steps.map(({ source, stepId }) => [source, stepId])).toEqual([['task', 1], ['user', 2], ['agent', 3], ['task', 4]]);
+  expect(run.trace.steps.map(({ source, stepId }) => [source, stepId])).toEqual([
+    ['task', 1],
+    ['user', 2],
+    ['agent', 3],
+    ['task', 4],
+  ]);
   expect(job.reward).toBe(1);
   const record = await store.getRun(run.traceId);
   expect(record).toMatchObject({ jobId: job.id, class: 'graded', reward: 1, answer: 'yes', status: 'completed', agent: 'say', steps: 4 });
@@ -97,7 +106,10 @@ test('a graded rollout has its reward, its steps, and everything on disk', async
 
 test('repeats share a group, and runs stand in the order of the taskset whatever ends first', async () => {
   const { env, echo } = letters();
-  const tasks = new Taskset('words', ['a', 'b', 'c'].map((want) => echo({ want })));
+  const tasks = new Taskset(
+    'words',
+    ['a', 'b', 'c'].map((want) => echo({ want })),
+  );
   let nth = 0;
   const uneven = defineAgent(async (run) => {
     nth += 1;
@@ -106,7 +118,12 @@ test('repeats share a group, and runs stand in the order of the taskset whatever
   });
   const job = await tasks.run(uneven, { runtime: new LocalRuntime(() => env), group: 2, store, maxConcurrent: 4 });
   expect(job.name).toBe('words (3 tasks) (2 times)');
-  expect(job.runs.map(({ slug, repeat }) => [slug, repeat])).toEqual([...tasks].flatMap(({ slug }) => [[slug, 0], [slug, 1]]));
+  expect(job.runs.map(({ slug, repeat }) => [slug, repeat])).toEqual(
+    [...tasks].flatMap(({ slug }) => [
+      [slug, 0],
+      [slug, 1],
+    ]),
+  );
   expect(new Set(job.runs.map(({ groupId }) => groupId)).size).toBe(3);
   expect(job.runs[0]?.groupId).toBe(job.runs[1]?.groupId);
   expect(job.summary()).toMatchObject({ runs: 6, n: 6, mean: 1 / 3, excluded: {} });
@@ -134,39 +151,64 @@ test('a system step says in which phase it failed', async () => {
 });
 
 test('an agent that raises is graded all the same, and the verdict counts', async () => {
-  const run = await one(row('echo'), defineAgent(async (r) => {
-    r.trace.content = 'yes';
-    throw new Error('my agent has a bug');
-  }));
+  const run = await one(
+    row('echo'),
+    defineAgent(async (r) => {
+      r.trace.content = 'yes';
+      throw new Error('my agent has a bug');
+    }),
+  );
   expect(run).toMatchObject({ class: 'graded', reward: 1 });
-  expect(run.trace).toMatchObject({ status: 'error', error: expect.stringMatching(/^\[agent loop\] my agent has a bug \(at .*run\.test\.ts:\d+:\d+\)$/) as string });
+  expect(run.trace).toMatchObject({
+    status: 'error',
+    error: expect.stringMatching(/^\[agent loop\] my agent has a bug \(at .*run\.test\.ts:\d+:\d+\)$/) as string,
+  });
 });
 
 test('an agent that raises and can not be graded ends as agent', async () => {
-  expect(await one(row('bad-grade'), defineAgent(async () => {
-    throw new Error('bug');
-  }))).toMatchObject({ class: 'agent', reward: 0 });
+  expect(
+    await one(
+      row('bad-grade'),
+      defineAgent(async () => {
+        throw new Error('bug');
+      }),
+    ),
+  ).toMatchObject({ class: 'agent', reward: 0 });
 });
 
 test('a model that fails is a fault of the provider: its grade is kept but does not count', async () => {
   const { env, echo } = letters();
-  const job = await echo({}).run(defineAgent(async () => {
-    throw new HudError('MODEL_RATE_LIMITED', '429 from the model', { data: { status: 429 } });
-  }), { runtime: runtimeOf(env), store });
+  const job = await echo({}).run(
+    defineAgent(async () => {
+      throw new HudError('MODEL_RATE_LIMITED', '429 from the model', { data: { status: 429 } });
+    }),
+    { runtime: runtimeOf(env), store },
+  );
   expect(job.runs[0]).toMatchObject({ class: 'provider', verdict: { raw: { score: 0 } } });
   expect(job.summary()).toMatchObject({ runs: 1, n: 0, mean: null, excluded: { provider: 1 } });
   expect(job.reward).toBe(0);
   expect(job.errors).toHaveLength(1);
-  expect(await store.getRun(job.runs[0]?.traceId ?? '')).toMatchObject({ class: 'provider', grade: { score: 0 }, error: { code: 'MODEL_RATE_LIMITED', data: { status: 429 } } });
+  expect(await store.getRun(job.runs[0]?.traceId ?? '')).toMatchObject({
+    class: 'provider',
+    grade: { score: 0 },
+    error: { code: 'MODEL_RATE_LIMITED', data: { status: 429 } },
+  });
 });
 
 test('an agent timeout is graded with what there is, also when the agent ignores its signal', async () => {
-  const stubborn: Agent = { ...defineAgent(async (run) => {
-    run.trace.content = 'yes';
-    await new Promise(() => {});
-  }), timeoutSeconds: 0.05 };
+  const stubborn: Agent = {
+    ...defineAgent(async (run) => {
+      run.trace.content = 'yes';
+      await new Promise(() => {});
+    }),
+    timeoutSeconds: 0.05,
+  };
   const run = await one(row('echo'), stubborn);
-  expect(run).toMatchObject({ class: 'graded', reward: 1, trace: { status: 'error', stopReason: 'timeout', error: 'agent timed out after 0.05s' } });
+  expect(run).toMatchObject({
+    class: 'graded',
+    reward: 1,
+    trace: { status: 'error', stopReason: 'timeout', error: 'agent timed out after 0.05s' },
+  });
   const strict = await one(row('echo', { agentConfig: { timeoutSeconds: 0.05 } }), { ...stubborn, timeoutSeconds: 60 });
   expect(strict.trace.stopReason).toBe('timeout');
 });
@@ -174,10 +216,13 @@ test('an agent timeout is graded with what there is, also when the agent ignores
 test('a rollout timeout ends without a grade, at once, and the task is cancelled', async () => {
   const { env, log, echo } = letters();
   const startedAt = performance.now();
-  const job = await echo({}).run(defineAgent(async (run) => {
-    run.trace.content = 'yes';
-    await new Promise(() => {});
-  }), { runtime: runtimeOf(env), store, rolloutTimeout: 0.1 });
+  const job = await echo({}).run(
+    defineAgent(async (run) => {
+      run.trace.content = 'yes';
+      await new Promise(() => {});
+    }),
+    { runtime: runtimeOf(env), store, rolloutTimeout: 0.1 },
+  );
   expect(performance.now() - startedAt).toBeLessThan(2_000);
   expect(job.runs[0]).toMatchObject({ class: 'timeout', verdict: { raw: {} }, trace: { status: 'error' } });
   expect(job.runs[0]?.error?.message).toBe('rollout timed out after 0.1s during agent loop');
@@ -192,10 +237,13 @@ test('a template that hangs before its prompt is ended by the rollout timeout', 
 test('an interrupt cancels without grading, records it, and rejects', async () => {
   const { env, log, echo } = letters();
   const interrupt = new AbortController();
-  const running = new Taskset('t', [echo({ want: 'a' }), echo({ want: 'b' })]).run(defineAgent(async (_run, { signal }) => {
-    interrupt.abort(new HudError('CANCELLED', 'Ctrl-C'));
-    await delay(60_000, undefined, { signal });
-  }), { runtime: runtimeOf(env), store, signal: interrupt.signal, maxConcurrent: 1 });
+  const running = new Taskset('t', [echo({ want: 'a' }), echo({ want: 'b' })]).run(
+    defineAgent(async (_run, { signal }) => {
+      interrupt.abort(new HudError('CANCELLED', 'Ctrl-C'));
+      await delay(60_000, undefined, { signal });
+    }),
+    { runtime: runtimeOf(env), store, signal: interrupt.signal, maxConcurrent: 1 },
+  );
   await expect(running).rejects.toMatchObject({ code: 'CANCELLED' });
   expect(log).toEqual(['cleaned']);
   const [job] = (await store.listJobs()).items;
@@ -208,10 +256,14 @@ test('an interrupt cancels without grading, records it, and rejects', async () =
 test('an environment that dies under the agent is a fault of the sandbox', async () => {
   const { env } = letters();
   const server = await bind(env);
-  const run = await one(row('die'), defineAgent(async (_run, { signal }) => {
-    void server.close();
-    await delay(60_000, undefined, { signal });
-  }), { runtime: new Runtime(server.url) });
+  const run = await one(
+    row('die'),
+    defineAgent(async (_run, { signal }) => {
+      void server.close();
+      await delay(60_000, undefined, { signal });
+    }),
+    { runtime: new Runtime(server.url) },
+  );
   expect(run).toMatchObject({ class: 'sandbox', verdict: { raw: {} } });
   expect(run.error?.code).toBe('CONNECTION_LOST');
 });
@@ -240,13 +292,16 @@ test('a provider that throws fails its own rollout only', async () => {
 
 test('steps that come after the end are not recorded', async () => {
   const late = Promise.withResolvers<void>();
-  const run = await one(row('echo'), { ...defineAgent(async (r) => {
-    setTimeout(() => {
-      r.record({ source: 'agent', content: 'too late' });
-      late.resolve();
-    }, 300);
-    await new Promise(() => {});
-  }), timeoutSeconds: 0.05 });
+  const run = await one(row('echo'), {
+    ...defineAgent(async (r) => {
+      setTimeout(() => {
+        r.record({ source: 'agent', content: 'too late' });
+        late.resolve();
+      }, 300);
+      await new Promise(() => {});
+    }),
+    timeoutSeconds: 0.05,
+  });
   const before = run.trace.length;
   await late.promise;
   expect(run.trace.length).toBe(before);
@@ -268,7 +323,10 @@ test('a separate verifier runs in a place of its own, after the actor is gone', 
     yield (frame as { isError?: boolean }).isError === true ? 0.25 : 0.75;
   });
   const places = { letters: runtimeOf(env), judge: runtimeOf(judge) };
-  const provider: ProviderObject = { name: 'two', acquire: async (task, context) => await places[task.env as 'letters' | 'judge'].acquire(task, context) };
+  const provider: ProviderObject = {
+    name: 'two',
+    acquire: async (task, context) => await places[task.env as 'letters' | 'judge'].acquire(task, context),
+  };
   const verifier = { env: 'judge', id: 'check' };
   expect(await one(row('echo', { verifier }), say('yes'), { runtime: provider })).toMatchObject({ class: 'graded', reward: 0.75 });
   expect(await one(row('bad-grade', { verifier }), say('yes'), { runtime: provider })).toMatchObject({ class: 'graded', reward: 0.25 });
@@ -287,15 +345,21 @@ test('a thousand rollouts in flight, each with its own verdict', async () => {
     yield Number(answer) === n ? 1 : 0;
   });
   await using server = await bind(env);
-  const tasks = new Taskset('many', Array.from({ length: 1_000 }, (_, n) => pick({ n })));
+  const tasks = new Taskset(
+    'many',
+    Array.from({ length: 1_000 }, (_, n) => pick({ n })),
+  );
   let inFlight = 0;
   let most = 0;
-  const job = await tasks.run(defineAgent(async (run) => {
-    most = Math.max(most, ++inFlight);
-    run.trace.content = run.promptText;
-    await delay(1_000);
-    inFlight -= 1;
-  }), { runtime: new Runtime(server.url), store });
+  const job = await tasks.run(
+    defineAgent(async (run) => {
+      most = Math.max(most, ++inFlight);
+      run.trace.content = run.promptText;
+      await delay(1_000);
+      inFlight -= 1;
+    }),
+    { runtime: new Runtime(server.url), store },
+  );
   expect(job.summary()).toMatchObject({ n: 1_000, mean: 1 });
   expect(most).toBeGreaterThan(500);
 });
@@ -307,14 +371,25 @@ test('the stream tells what happens, verdicts after they are on disk', async () 
     events.push(event.type === 'phase' ? event.phase : event.type);
     if (event.type === 'run-ended') expect((await store.getRun(event.run.traceId))?.class).toBe('graded');
   }
-  expect(events.filter((name) => name !== 'step')).toEqual(
-    ['job-started', 'run-started', 'provisioning', 'starting task', 'agent loop', 'grading', 'run-ended', 'job-ended']);
+  expect(events.filter((name) => name !== 'step')).toEqual([
+    'job-started',
+    'run-started',
+    'provisioning',
+    'starting task',
+    'agent loop',
+    'grading',
+    'run-ended',
+    'job-ended',
+  ]);
 });
 
 test('leaving the stream early interrupts the job', async () => {
   const { env, echo } = letters();
   let last: RunEvent | undefined;
-  for await (const event of echoSet(echo).stream(defineAgent(async (_run, { signal }) => await delay(60_000, undefined, { signal })), { runtime: runtimeOf(env), store })) {
+  for await (const event of echoSet(echo).stream(
+    defineAgent(async (_run, { signal }) => await delay(60_000, undefined, { signal })),
+    { runtime: runtimeOf(env), store },
+  )) {
     last = event;
     if (event.type === 'phase' && event.phase === 'agent loop') break;
   }
@@ -347,9 +422,13 @@ test.each([
 
 test('deadlines that contradict each other are refused before anything starts', async () => {
   const slow = row('echo', { agentConfig: { timeoutSeconds: 60 } });
-  await expect(slow.run(say('x'), { store, runtime: new Runtime('tcp://127.0.0.1:9'), rolloutTimeout: 60 })).rejects.toThrow('not below the rollout timeout');
+  await expect(slow.run(say('x'), { store, runtime: new Runtime('tcp://127.0.0.1:9'), rolloutTimeout: 60 })).rejects.toThrow(
+    'not below the rollout timeout',
+  );
   const limited = row('echo', { agentConfig: { timeoutSeconds: 60 }, runtimeConfig: { limits: { runTimeoutS: 60 } } });
-  await expect(limited.run(say('x'), { store, runtime: new Runtime('tcp://127.0.0.1:9') })).rejects.toThrow("not below the runtime's run timeout");
+  await expect(limited.run(say('x'), { store, runtime: new Runtime('tcp://127.0.0.1:9') })).rejects.toThrow(
+    "not below the runtime's run timeout",
+  );
 });
 
 test('a row that comes from nowhere needs a runtime', async () => {
@@ -359,14 +438,25 @@ test('a row that comes from nowhere needs a runtime', async () => {
 test('a task runs in the environment that minted it when nobody says where', async () => {
   const { echo } = letters();
   expect((await echo({}).run(say('yes'), { store })).reward).toBe(1);
+  expect(
+    (
+      await echo({})
+        .with({ slug: 'copy', verifier: echo({}) })
+        .run(say('yes'), { store })
+    ).runs[0]?.class,
+  ).toBe('graded');
+  await expect(echo({}).with({ env: 'elsewhere' }).run(say('yes'), { store })).rejects.toMatchObject({ code: 'PLACEMENT_UNKNOWN' });
 });
 
 test("a task's agent config reaches an agent that takes it", async () => {
   let seen: unknown;
-  const agent: Agent = { ...say('yes'), withConfig: (config) => {
-    seen = config;
-    return say('other');
-  } };
+  const agent: Agent = {
+    ...say('yes'),
+    withConfig: (config) => {
+      seen = config;
+      return say('other');
+    },
+  };
   const run = await one(row('echo', { agentConfig: { maxSteps: 3, systemPrompt: 'be brief', custom: 1 } }), agent);
   expect(seen).toEqual({ maxSteps: 3, systemPrompt: 'be brief', custom: 1 });
   expect(run.trace.content).toBe('other');
@@ -374,7 +464,10 @@ test("a task's agent config reaches an agent that takes it", async () => {
 
 test('a record that can no longer be written ends the job with that error and loses no verdict', async () => {
   const { env, echo } = letters();
-  const tasks = new Taskset('t', Array.from({ length: 20 }, (_, n) => echo({ want: String(n) })));
+  const tasks = new Taskset(
+    't',
+    Array.from({ length: 20 }, (_, n) => echo({ want: String(n) })),
+  );
   let finished = 0;
   const full: Store = new Proxy(store, {
     get(target, key) {
@@ -386,10 +479,12 @@ test('a record that can no longer be written ends the job with that error and lo
         };
       }
       const value: unknown = Reflect.get(target, key, target);
-      return typeof value === 'function' ? value.bind(target) as unknown : value;
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });
-  await expect(tasks.run(say('yes'), { runtime: new LocalRuntime(() => env), store: full, maxConcurrent: 1 })).rejects.toMatchObject({ code: 'STORE_FULL' });
+  await expect(tasks.run(say('yes'), { runtime: new LocalRuntime(() => env), store: full, maxConcurrent: 1 })).rejects.toMatchObject({
+    code: 'STORE_FULL',
+  });
   const [job] = (await store.listJobs()).items;
   expect(job).toMatchObject({ status: 'failed', error: 'no space left' });
   expect((await store.listRuns(job?.id ?? '')).items.filter((run) => run.class === 'graded')).toHaveLength(5);

@@ -29,7 +29,9 @@ test('JSON: a list, one object, or lines; the name is the stem', async () => {
 });
 
 test('a whole float in a row without a slug keeps the slug of a float', async () => {
-  const tasks = await Taskset.fromFile(await file('floats.jsonl', '{"env":"e","id":"t","args":{"x":1}}\n{"env":"e","id":"t","args":{"x":1.0}}\n'));
+  const tasks = await Taskset.fromFile(
+    await file('floats.jsonl', '{"env":"e","id":"t","args":{"x":1}}\n{"env":"e","id":"t","args":{"x":1.0}}\n'),
+  );
   expect(slugs(tasks)).toEqual(['t-c8b0bcdb', 't-eeff7c66']);
   expect(tasks.get('t-eeff7c66')?.args.x).toBeInstanceOf(Float);
 });
@@ -54,7 +56,9 @@ test('a missing file and an unknown kind are refused', async () => {
 });
 
 test('a source file: exports in alphabetical order, lists and tasksets unfolded, the same task once', async () => {
-  await file('src/env.ts', `
+  await file(
+    'src/env.ts',
+    `
     import { Environment, Taskset } from 'hud';
     export const env = new Environment('e');
     const t = env.template({ id: 't', args: { '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }), jsonSchema: { input: () => ({ type: 'object', properties: { n: {} } }), output: () => ({}) } } } }, async function* () { yield ''; yield 1; });
@@ -63,7 +67,8 @@ test('a source file: exports in alphabetical order, lists and tasksets unfolded,
     export const _hidden = t({ n: 4 });
     export const middle = new Taskset('m', [t({ n: 3 })]);
     export default zebra;
-  `);
+  `,
+  );
   const tasks = await Taskset.fromFile(path('src/env.ts'));
   expect([...tasks].map((task) => task.args.n)).toEqual([2, 1, 3]);
   expect(tasks.name).toBe('env');
@@ -76,7 +81,9 @@ test('a source file: exports in alphabetical order, lists and tasksets unfolded,
 });
 
 test('a module that does not load fails loudly when it was asked for', async () => {
-  await expect(Taskset.fromFile(await file('bad.ts', 'export const a = 1;\nexport const b = nope;\n'))).rejects.toThrow(/nope is not defined[\s\S]*bad\.ts:2/);
+  await expect(Taskset.fromFile(await file('bad.ts', 'export const a = 1;\nexport const b = nope;\n'))).rejects.toThrow(
+    /nope is not defined[\s\S]*bad\.ts:2/,
+  );
 });
 
 test('duplicate slugs are listed together', () => {
@@ -85,7 +92,11 @@ test('duplicate slugs are listed together', () => {
 });
 
 test('filter, exclude and the rest keep order, name and id', () => {
-  const tasks = new Taskset('t', ['a', 'b', 'c'].map((id) => ({ env: `env-${id}`, id })), { tasksetId: 'x' });
+  const tasks = new Taskset(
+    't',
+    ['a', 'b', 'c'].map((id) => ({ env: `env-${id}`, id })),
+    { tasksetId: 'x' },
+  );
   expect(slugs(tasks.filter(['c', 'a']))).toEqual(['a', 'c']);
   expect(slugs(tasks.exclude((task) => task.id === 'a'))).toEqual(['b', 'c']);
   expect(tasks.filter([])).toMatchObject({ size: 0, name: 't', tasksetId: 'x' });
@@ -94,13 +105,15 @@ test('filter, exclude and the rest keep order, name and id', () => {
 });
 
 test.each(['json', 'jsonl'])('.%s is written and read back, numbers and nulls included', async (suffix) => {
-  const text = '{"env":"e","id":"t","args":{"f":1.0,"big":12345678901234567890,"none":null,"s":"é😀"},"columns":{"camelCase":1,"snake_case":null},"runtime_config":{"resources":{"cpu":2},"limits":null},"verifier":{"env":"v","id":"check"}}';
+  const text =
+    '{"env":"e","id":"t","args":{"f":1.0,"big":12345678901234567890,"none":null,"s":"é😀"},"columns":{"camelCase":1,"snake_case":null},"runtime_config":{"resources":{"cpu":2},"limits":null},"verifier":{"env":"v","id":"check"}}';
   const tasks = await Taskset.fromFile(await file('all.jsonl', `${text}\n`));
   const target = path(`deep/er/out.${suffix}`);
   await tasks.toFile(target);
   const again = await Taskset.fromFile(target);
-  expect([...again].map((task) => JSON.stringify(task, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v))))
-    .toEqual([...tasks].map((task) => JSON.stringify(task, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v))));
+  expect([...again].map((task) => JSON.stringify(task, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v)))).toEqual(
+    [...tasks].map((task) => JSON.stringify(task, (_, v: unknown) => (typeof v === 'bigint' ? `${v}n` : v))),
+  );
   expect(await readFile(target, 'utf8')).toMatch(/1\.0/);
   expect(await readFile(target, 'utf8')).toMatch(/12345678901234567890/);
 });
@@ -123,7 +136,9 @@ test('CSV has one column an argument', async () => {
 });
 
 test('a compose document is relative to the file that holds the row', async () => {
-  const tasks = await Taskset.fromFile(await file('c/tasks.json', '{"env":"e","id":"a","runtime_config":{"compose":{"document":"compose.yaml"}}}'));
+  const tasks = await Taskset.fromFile(
+    await file('c/tasks.json', '{"env":"e","id":"a","runtime_config":{"compose":{"document":"compose.yaml"}}}'),
+  );
   expect([...tasks][0]?.runtimeConfig?.compose?.document).toBe(path('c/compose.yaml'));
   await tasks.toFile(path('d/out.json'));
   expect(await readFile(path('d/out.json'), 'utf8')).toContain('"../c/compose.yaml"');
@@ -133,7 +148,7 @@ test('the interval of a mean widens when repeats only repeat their task', () => 
   const values = [1, 1, 1, 0, 0, 0];
   const independent = interval95(values, ['a', 'b', 'c', 'd', 'e', 'f']) as [number, number];
   const clustered = interval95(values, ['a', 'a', 'a', 'b', 'b', 'b']) as [number, number];
-  expect(independent[1]).toBeCloseTo(0.5 + 2.571 * Math.sqrt(0.25 * 6 / 5 / 6), 3);
+  expect(independent[1]).toBeCloseTo(0.5 + 2.571 * Math.sqrt((0.25 * 6) / 5 / 6), 3);
   expect(clustered[1]).toBeGreaterThan(independent[1]);
   expect(interval95([1], ['a'])).toBeNull();
   expect(tQuantile975(30)).toBeCloseTo(2.0423, 3);

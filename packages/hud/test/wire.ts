@@ -44,7 +44,8 @@ export class Wire {
   async line(): Promise<string> {
     await this.#until(() => this.#buffer.includes(0x0a) || this.#ended, 'a line');
     const at = this.#buffer.indexOf(0x0a);
-    if (at < 0) throw new Error(`The server ended the connection instead of sending a line; it left ${JSON.stringify(this.#buffer.toString())}.`);
+    if (at < 0)
+      throw new Error(`The server ended the connection instead of sending a line; it left ${JSON.stringify(this.#buffer.toString())}.`);
     const line = this.#buffer.subarray(0, at).toString();
     this.#buffer = this.#buffer.subarray(at + 1);
     return line;
@@ -66,7 +67,8 @@ export class Wire {
   async #until(condition: () => boolean, what: string): Promise<void> {
     const deadline = Date.now() + LIMIT_MS;
     while (!condition()) {
-      if (Date.now() > deadline) throw new Error(`Waited ${LIMIT_MS} ms for ${what}; so far: ${JSON.stringify(this.#buffer.toString().slice(0, 300))}`);
+      if (Date.now() > deadline)
+        throw new Error(`Waited ${LIMIT_MS} ms for ${what}; so far: ${JSON.stringify(this.#buffer.toString().slice(0, 300))}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 200);
         this.#wake = () => {

@@ -29,7 +29,11 @@ export type AgentLike = Agent | AgentFunction;
 
 /** Gives a function the shape of an agent. */
 export function defineAgent(fn: AgentFunction, options: { name?: string; model?: string; timeoutSeconds?: number } = {}): Agent {
-  return { name: options.name ?? (fn.name || 'agent'), ...withoutUndefined({ model: options.model, timeoutSeconds: options.timeoutSeconds }), run: fn };
+  return {
+    name: options.name ?? (fn.name || 'agent'),
+    ...withoutUndefined({ model: options.model, timeoutSeconds: options.timeoutSeconds }),
+    run: fn,
+  };
 }
 
 export function asAgent(agent: AgentLike): Agent {
@@ -37,5 +41,7 @@ export function asAgent(agent: AgentLike): Agent {
 }
 
 function withoutUndefined<T extends object>(value: T): Partial<{ [K in keyof T]: NonNullable<T[K]> }> {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Partial<{ [K in keyof T]: NonNullable<T[K]> }>;
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as Partial<{
+    [K in keyof T]: NonNullable<T[K]>;
+  }>;
 }

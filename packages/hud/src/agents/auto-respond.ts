@@ -25,9 +25,18 @@ export function autoResponder(): AutoRespond {
   return async (content, { signal }) => {
     if (content.trim() === '') return undefined;
     try {
-      const reply = await (await client).responses.create({
-        model: MODEL, instructions: INSTRUCTIONS, input: content, reasoning: { effort: 'low' }, max_output_tokens: MAX_OUTPUT_TOKENS,
-      }, { signal });
+      const reply = await (
+        await client
+      ).responses.create(
+        {
+          model: MODEL,
+          instructions: INSTRUCTIONS,
+          input: content,
+          reasoning: { effort: 'low' },
+          max_output_tokens: MAX_OUTPUT_TOKENS,
+        },
+        { signal },
+      );
       return reply.output_text.toUpperCase().includes('STOP') ? undefined : 'CONTINUE';
     } catch (error) {
       signal.throwIfAborted();
@@ -41,6 +50,6 @@ export function autoResponder(): AutoRespond {
 export function responderOf(setting: boolean | AutoRespond | undefined): AutoRespond | undefined {
   if (setting === undefined || setting === false) return undefined;
   if (typeof setting === 'function') return setting;
-  if (setting === true) return autoResponder();
+  if (setting) return autoResponder();
   throw new HudError('BAD_CONFIG', 'autoRespond must be true, false or a function.');
 }

@@ -1,8 +1,9 @@
 /** Claude, by Anthropic's messages API. */
 import type Anthropic from '@anthropic-ai/sdk';
-import { isPlainObject, parseJson, type JsonObject } from '../protocol/json.ts';
+import { isPlainObject, type JsonObject } from '../protocol/json.ts';
 import type { ContentBlock, ToolCall, ToolResult } from '../protocol/trace.ts';
 import type { Agent } from './agent.ts';
+import { assembled } from './claude-stream.ts';
 import type { ToolAgentConfig } from './config.ts';
 import { findCredentials, type Credentials } from './credentials.ts';
 import type { AskContext, Conversation, ConversationInit, ModelAdapter, ModelTurn } from './model.ts';
@@ -49,25 +50,35 @@ class ClaudeConversation implements Conversation {
   readonly #credentials: Credentials;
   readonly #client: () => Promise<Anthropic>;
 
-  constructor(init: ConversationInit, config: ClaudeConfig & { model: string }, credentials: Credentials, client: () => Promise<Anthropic>) {
+  constructor(
+    init: ConversationInit,
+    config: ClaudeConfig & { model: string },
+    credentials: Credentials,
+    client: () => Promise<Anthropic>,
+  ) {
     this.#init = init;
     this.#config = config;
     this.#credentials = credentials;
     this.#client = client;
     this.#messages = init.messages.map(({ role, content }) => ({ role, content: blocksOf([content]) }));
-    this.#tools = init.tools.map(({ name, description, inputSchema }) =>
-      ({ name, description, input_schema: inputSchema as Anthropic.Tool.InputSchema }));
+    this.#tools = init.tools.map(({ name, description, inputSchema }) => ({
+      name,
+      description,
+      input_schema: inputSchema as Anthropic.Tool.InputSchema,
+    }));
   }
 
   async ask(context: AskContext): Promise<ModelTurn> {
     const client = await this.#client();
     const options = { signal: context.signal, ...(this.#credentials.isGateway ? { headers: { 'Trace-Id': context.traceId } } : {}) };
     try {
-      const { message, brokenInputs } = this.#config.stream === false
-        ? { message: await client.messages.create(this.#request(), options), brokenInputs: new Map<number, string>() }
-        : await streamed(client, this.#request(), options, context);
-      const turn = turnOf(message, brokenInputs);
-      this.#messages.push({ role: 'assistant', content: replayable(message.content) });
+      const message =
+        this.#config.stream === false
+          ? await client.messages.create(this.#request(), options)
+          : await assembled(await client.messages.create({ ...this.#request(), stream: true }, options), context.onText);
+      const turn = turnOf(message);
+      const content = replayable(message.content);
+      if (content.length > 0) this.#messages.push({ role: 'assistant', content });
       return turn;
     } catch (error) {
       throw modelError(error, PROVIDER, context.signal);
@@ -76,7 +87,10 @@ class ClaudeConversation implements Conversation {
 
   addResults(results: readonly { call: ToolCall; result: ToolResult }[]): void {
     const content = results.map(({ call, result }): Anthropic.ToolResultBlockParam => ({
-      type: 'tool_result', tool_use_id: call.id, content: blocksOf(result.content), is_error:  result.isError,
+      type: 'tool_result',
+      tool_use_id: call.id,
+      content: blocksOf(result.content),
+      is_error: result.isError,
     }));
     this.#messages.push({ role: 'user', content });
   }
@@ -97,30 +111,12 @@ class ClaudeConversation implements Conversation {
   }
 }
 
-/**
- * Reads the stream to its end. The texts of tool inputs are kept beside the message, because the SDK
- * guesses at JSON that never became complete, and a guessed call must not be executed.
- */
-async function streamed(
-  client: Anthropic, request: Anthropic.MessageCreateParamsNonStreaming, options: object, context: AskContext,
-): Promise<{ message: Anthropic.Message; brokenInputs: Map<number, string> }> {
-  const inputs = new Map<number, string>();
-  const stream = client.messages.stream(request, options);
-  stream.on('streamEvent', (event) => {
-    if (event.type !== 'content_block_delta') return;
-    if (event.delta.type === 'text_delta') context.onText?.(event.delta.text);
-    if (event.delta.type === 'input_json_delta') inputs.set(event.index, (inputs.get(event.index) ?? '') + event.delta.partial_json);
-  });
-  const message = await stream.finalMessage();
-  const brokenInputs = new Map([...inputs].filter(([, text]) => text !== '' && !isJsonObject(text)));
-  return { message, brokenInputs };
-}
-
-function turnOf(message: Anthropic.Message, brokenInputs: ReadonlyMap<number, string>): ModelTurn {
+function turnOf(message: Anthropic.Message): ModelTurn {
   const texts = message.content.flatMap((block) => (block.type === 'text' ? [block.text] : []));
   const thoughts = message.content.flatMap((block) => (block.type === 'thinking' ? [block.thinking] : []));
-  const toolCalls = message.content.flatMap((block, i): ToolCall[] => (block.type === 'tool_use'
-    ? [{ id: block.id, name: block.name, arguments: brokenInputs.get(i) ?? inputOf(block.input) }] : []));
+  const toolCalls = message.content.flatMap((block): ToolCall[] =>
+    block.type === 'tool_use' ? [{ id: block.id, name: block.name, arguments: inputOf(block.input) }] : [],
+  );
   const { usage } = message;
   const cached = usage.cache_read_input_tokens ?? 0;
   return {
@@ -150,15 +146,21 @@ function citationsOf(block: Anthropic.ContentBlock): NonNullable<ModelTurn['cita
   if (block.type !== 'text') return [];
   return (block.citations ?? []).map((citation) => {
     const source = 'url' in citation ? citation.url : 'document_title' in citation ? (citation.document_title ?? '') : '';
-    const type = citation.type === 'web_search_result_location' || citation.type === 'search_result_location' ? citation.type : 'document_citation';
+    const type =
+      citation.type === 'web_search_result_location' || citation.type === 'search_result_location' ? citation.type : 'document_citation';
     const title = 'title' in citation ? citation.title : undefined;
     return { type, text: citation.cited_text, source: source ?? '', ...(typeof title === 'string' ? { title } : {}) };
   });
 }
 
-/** The reply as it came, except that a broken tool input can't be sent back. */
+/** The reply as it came, except for what the API refuses to read again: empty texts, broken tool inputs. */
 function replayable(content: readonly Anthropic.ContentBlock[]): Anthropic.ContentBlockParam[] {
-  return content.map((block) => (block.type === 'tool_use' && !isPlainObject(block.input) ? { ...block, input: {} } : block)) as Anthropic.ContentBlockParam[];
+  return content
+    .filter((block) => block.type !== 'text' || block.text !== '')
+    .map(
+      (block) =>
+        (block.type === 'tool_use' && !isPlainObject(block.input) ? { ...block, input: {} } : block) as Anthropic.ContentBlockParam,
+    );
 }
 
 function blocksOf(blocks: readonly ContentBlock[]): (Anthropic.TextBlockParam | Anthropic.ImageBlockParam)[] {
@@ -167,7 +169,10 @@ function blocksOf(blocks: readonly ContentBlock[]): (Anthropic.TextBlockParam | 
       const media = (block.mimeType ?? 'image/png') as Anthropic.Base64ImageSource['media_type'];
       return { type: 'image', source: { type: 'base64', media_type: media, data: block.data } };
     }
-    return { type: 'text', text: block.type === 'text' && block.text !== undefined && block.text !== '' ? block.text : describeBlock(block) };
+    return {
+      type: 'text',
+      text: block.type === 'text' && block.text !== undefined && block.text !== '' ? block.text : describeBlock(block),
+    };
   });
 }
 
@@ -182,12 +187,4 @@ function withCacheMark(messages: readonly Anthropic.MessageParam[]): Anthropic.M
   if (last === undefined || last.role !== 'user' || typeof last.content === 'string') return [...messages];
   const content = last.content.map((block, i, all) => (i === all.length - 1 ? { ...block, cache_control: { type: 'ephemeral' } } : block));
   return [...messages.slice(0, -1), { ...last, content: content as Anthropic.ContentBlockParam[] }];
-}
-
-function isJsonObject(text: string): boolean {
-  try {
-    return isPlainObject(parseJson(text));
-  } catch {
-    return false; // that is the question
-  }
 }

@@ -1,5 +1,16 @@
 /** What every agent on a model takes; each model API adds its own. */
+import { z } from 'zod';
+import type { Usage } from '../protocol/trace.ts';
 import type { AutoRespond } from './auto-respond.ts';
+
+/** US dollars for a million tokens. */
+export const Price = z.object({
+  prompt: z.number().nonnegative(),
+  completion: z.number().nonnegative(),
+  /** Of prompt tokens that the provider had cached. @default `prompt` */
+  cached: z.number().nonnegative().optional(),
+});
+export type Price = z.infer<typeof Price>;
 
 export interface ToolAgentConfig {
   /** @default the agent's own */
@@ -28,9 +39,19 @@ export interface ToolAgentConfig {
   autoRespond?: boolean | AutoRespond;
   /** Stream replies. @default true */
   stream?: boolean;
+  /** Hears the model's text as it arrives, of every run of the agent; not called where replies are not streamed. */
+  onText?: (delta: string, context: { traceId: string }) => void;
+  /** Makes `usage.costUsd` known. @default the model's in `models.json` */
+  price?: Price;
   /** Further tries after a rate limit, an overload or a broken connection. @default 5 */
   maxRetries?: number;
 }
 
 /** Truncation by any vendor's word for it. */
 export const TRUNCATED: ReadonlySet<string> = new Set(['length', 'max_output_tokens', 'max_tokens', 'MAX_TOKENS']);
+
+export function costUsd({ promptTokens = 0, completionTokens = 0, cachedTokens = 0 }: Usage, price: Price): number {
+  const dollars =
+    (promptTokens - cachedTokens) * price.prompt + cachedTokens * (price.cached ?? price.prompt) + completionTokens * price.completion;
+  return dollars / 1_000_000;
+}

@@ -1,6 +1,6 @@
 /** Whose key opens a model: what the caller passed, the vendor's own, or the gateway's. */
 import { HudError } from '../protocol/errors.ts';
-import { readSetting } from './settings.ts';
+import { gatewayUrl, readSetting } from '../host/settings.ts';
 
 export interface Vendor {
   /** For messages: `Claude`, `OpenAI`. */
@@ -33,10 +33,4 @@ export function findCredentials(config: { apiKey?: string; baseUrl?: string; via
   throw new HudError('MODEL_KEY_MISSING', `${vendor.label} needs a key: ${wanted} is not set.`, {
     hint: `Run \`hud set ${vendor.keyVariable}=…\`, or use a gateway with HUD_BASE_URL and HUD_API_KEY. Without any key, the agents oracle and nop work.`,
   });
-}
-
-/** One base URL serves everything unless the gateway's is set by itself. */
-export function gatewayUrl(): string | undefined {
-  const base = readSetting('HUD_BASE_URL');
-  return readSetting('HUD_GATEWAY_URL') ?? (base === undefined ? undefined : `${base.replace(/\/$/, '')}/gateway`);
 }

@@ -1,5 +1,6 @@
 /** Gemini, by Google's generateContent. */
 import type { Candidate, Content, GenerateContentResponse, GoogleGenAI, Part, ThinkingLevel, UsageMetadata } from '@google/genai';
+import { HudError } from '../protocol/errors.ts';
 import { isPlainObject, type JsonObject } from '../protocol/json.ts';
 import type { ContentBlock, ToolCall, ToolResult } from '../protocol/trace.ts';
 import type { Agent } from './agent.ts';
@@ -20,8 +21,9 @@ export interface GeminiConfig extends ToolAgentConfig {
   topK?: number;
   /** @default 8_192 */
   maxOutputTokens?: number;
+  /** @default the model's */
   thinkingLevel?: 'minimal' | 'low' | 'medium' | 'high';
-  /** @default true */
+  /** Ask for summaries of the thoughts, recorded as reasoning. @default true */
   includeThoughts?: boolean;
 }
 
@@ -57,22 +59,29 @@ class GeminiConversation implements Conversation {
   readonly #credentials: Credentials;
   readonly #client: () => Promise<GoogleGenAI>;
 
-  constructor(init: ConversationInit, config: GeminiConfig & { model: string }, credentials: Credentials, client: () => Promise<GoogleGenAI>) {
+  constructor(
+    init: ConversationInit,
+    config: GeminiConfig & { model: string },
+    credentials: Credentials,
+    client: () => Promise<GoogleGenAI>,
+  ) {
     this.#init = init;
     this.#config = config;
     this.#credentials = credentials;
     this.#client = client;
-    this.#contents = init.messages.map(({ role, content }) => ({ role: role === 'assistant' ? 'model' : 'user', parts: [partOf(content)] }));
+    this.#contents = init.messages.map(({ role, content }) => ({
+      role: role === 'assistant' ? 'model' : 'user',
+      parts: [partOf(content)],
+    }));
   }
 
   async ask(context: AskContext): Promise<ModelTurn> {
     const client = await this.#client();
     const request = this.#request(context);
     try {
-      const reply = this.#config.stream === false
-        ? replyOf(await client.models.generateContent(request))
-        : await streamed(client, request, context);
-      if (reply.candidate === undefined) throw new Error('the reply has no candidates');
+      const reply =
+        this.#config.stream === false ? replyOf(await client.models.generateContent(request)) : await streamed(client, request, context);
+      if (reply.candidate === undefined) throw noCandidates(reply.blockReason);
       const parts = reply.parts;
       const turn = turnOf(parts, reply.candidate, reply);
       if (parts.length > 0) this.#contents.push({ role: 'model', parts });
@@ -86,7 +95,7 @@ class GeminiConversation implements Conversation {
     const parts = results.flatMap(({ call, result }): Part[] => {
       const text = resultText(result);
       const id = typeof call.geminiId === 'string' ? { id: call.geminiId } : {};
-      const response =  result.isError ? { error: text } : { success: true, output: text };
+      const response = result.isError ? { error: text } : { success: true, output: text };
       const images = result.content.filter((block) => block.type === 'image' && block.data !== undefined).map(partOf);
       return [{ functionResponse: { ...id, name: call.name, response } }, ...images];
     });
@@ -99,7 +108,15 @@ class GeminiConversation implements Conversation {
 
   #request(context: AskContext): Parameters<GoogleGenAI['models']['generateContent']>[0] {
     const { systemPrompt, tools } = this.#init;
-    const { temperature = 1, topP = 0.95, topK = 40, maxOutputTokens = 8_192, thinkingLevel, includeThoughts = true, citationsEnabled } = this.#config;
+    const {
+      temperature = 1,
+      topP = 0.95,
+      topK = 40,
+      maxOutputTokens = 8_192,
+      thinkingLevel,
+      includeThoughts = true,
+      citationsEnabled,
+    } = this.#config;
     const declarations = tools.map(({ name, description, inputSchema }) => ({ name, description, parametersJsonSchema: inputSchema }));
     const offered = [
       ...(declarations.length === 0 ? [] : [{ functionDeclarations: declarations }]),
@@ -109,8 +126,11 @@ class GeminiConversation implements Conversation {
       model: this.#config.model,
       contents: this.#contents,
       config: {
-        temperature, topP, topK, maxOutputTokens,
-        thinkingConfig: { includeThoughts, ...(thinkingLevel === undefined ? {} : { thinkingLevel: thinkingLevel.toUpperCase() as unknown as ThinkingLevel }) },
+        temperature,
+        topP,
+        topK,
+        maxOutputTokens,
+        thinkingConfig: { includeThoughts, ...(thinkingLevel === undefined ? {} : { thinkingLevel: levelOf(thinkingLevel) }) },
         abortSignal: context.signal,
         ...(systemPrompt === undefined ? {} : { systemInstruction: systemPrompt }),
         ...(offered.length === 0 ? {} : { tools: offered }),
@@ -125,34 +145,58 @@ interface Reply {
   parts: Part[];
   usage: GenerateContentResponse['usageMetadata'];
   model: string | undefined;
+  blockReason: string | undefined;
+}
+
+/** A blocked prompt stays blocked; an empty reply may come out better the next time. */
+function noCandidates(blockReason: string | undefined): HudError {
+  if (blockReason === undefined)
+    return new HudError('MODEL_UNAVAILABLE', `${PROVIDER}: the reply has no candidates.`, { data: { provider: PROVIDER } });
+  return new HudError('MODEL_BAD_REQUEST', `${PROVIDER}: the prompt was blocked (${blockReason}).`, {
+    hint: "The vendor's filter objects to what the prompt says: reword it, or use another model.",
+    data: { provider: PROVIDER },
+  });
 }
 
 function replyOf(response: GenerateContentResponse): Reply {
   const candidate = response.candidates?.[0];
-  return { candidate, parts: candidate?.content?.parts ?? [], usage: response.usageMetadata, model: response.modelVersion };
+  return {
+    candidate,
+    parts: (candidate?.content?.parts ?? []).filter((part) => part.text !== '' || part.thoughtSignature !== undefined),
+    usage: response.usageMetadata,
+    model: response.modelVersion,
+    blockReason: response.promptFeedback?.blockReason,
+  };
 }
 
 /** Each piece is a response of its own; one without a finish reason at the end was cut. */
-async function streamed(client: GoogleGenAI, request: Parameters<GoogleGenAI['models']['generateContentStream']>[0], context: AskContext): Promise<Reply> {
-  const whole: Reply = { candidate: undefined, parts: [], usage: undefined, model: undefined };
+async function streamed(
+  client: GoogleGenAI,
+  request: Parameters<GoogleGenAI['models']['generateContentStream']>[0],
+  context: AskContext,
+): Promise<Reply> {
+  const whole: Reply = { candidate: undefined, parts: [], usage: undefined, model: undefined, blockReason: undefined };
   for await (const piece of await client.models.generateContentStream(request)) {
-    const { candidate, parts, usage, model } = replyOf(piece);
+    const { candidate, parts, usage, model, blockReason } = replyOf(piece);
     whole.usage = usage ?? whole.usage;
     whole.model = model ?? whole.model;
+    whole.blockReason = blockReason ?? whole.blockReason;
     if (candidate !== undefined) whole.candidate = { ...whole.candidate, ...candidate };
     for (const part of parts) {
       if (part.text !== undefined && part.thought !== true) context.onText?.(part.text);
       append(whole.parts, part);
     }
   }
-  if (whole.candidate?.finishReason === undefined) throw new Error('the stream ended before the reply was complete');
+  if (whole.blockReason === undefined && whole.candidate?.finishReason === undefined)
+    throw new Error('the stream ended before the reply was complete');
   return whole;
 }
 
 /** Texts of one kind that follow each other are one part, as a whole reply would have it. */
 function append(parts: Part[], part: Part): void {
   const last = parts.at(-1);
-  const isMoreOfIt = last?.text !== undefined && part.text !== undefined && last.thought === part.thought && last.thoughtSignature === undefined;
+  const isMoreOfIt =
+    last?.text !== undefined && part.text !== undefined && last.thought === part.thought && last.thoughtSignature === undefined;
   if (isMoreOfIt) parts[parts.length - 1] = { ...last, ...part, text: `${last.text}${part.text}` };
   else parts.push(part);
 }
@@ -160,26 +204,45 @@ function append(parts: Part[], part: Part): void {
 function turnOf(parts: readonly Part[], candidate: Candidate, { usage, model }: Reply): ModelTurn {
   const texts = parts.flatMap((part) => (part.text !== undefined && part.thought !== true ? [part.text] : []));
   const thoughts = parts.flatMap((part) => (part.text !== undefined && part.thought === true ? [part.text] : []));
-  const toolCalls = parts.flatMap(({ functionCall }): ToolCall[] => (functionCall?.name === undefined ? [] : [{
-    id: crypto.randomUUID(), name: functionCall.name, arguments: isPlainObject(functionCall.args) ? functionCall.args as JsonObject : {},
-    ...(functionCall.id === undefined ? {} : { geminiId: functionCall.id }),
-  }]));
+  const toolCalls = parts.flatMap(({ functionCall }): ToolCall[] =>
+    functionCall?.name === undefined
+      ? []
+      : [
+          {
+            id: crypto.randomUUID(),
+            name: functionCall.name,
+            arguments: isPlainObject(functionCall.args) ? (functionCall.args as JsonObject) : {},
+            ...(functionCall.id === undefined ? {} : { geminiId: functionCall.id }),
+          },
+        ],
+  );
   return {
     content: texts.length === 0 ? null : texts.join(''),
     ...(thoughts.length === 0 ? {} : { reasoning: thoughts.join('\n') }),
     toolCalls,
     done: toolCalls.length === 0,
     finishReason: candidate.finishReason ?? null,
-    ...(REFUSED.has(String(candidate.finishReason)) ? { refusal: candidate.finishMessage ?? 'refused' } : {}),
-    citations: citationsOf(candidate),
+    ...(REFUSED.has(String(candidate.finishReason)) ? { refusal: candidate.finishMessage ?? `refused (${candidate.finishReason})` } : {}),
+    citations: citationsOf(candidate, texts.join('')),
     raw: { candidate, parts },
     ...(model === undefined ? {} : { model }),
     ...(usage === undefined ? {} : { usage: usageOf(usage) }),
   };
 }
 
+/** The SDK's enum has these texts; importing it would load the SDK. */
+function levelOf(level: NonNullable<GeminiConfig['thinkingLevel']>): ThinkingLevel {
+  const spelled: unknown = level.toUpperCase();
+  return spelled as ThinkingLevel;
+}
+
 function usageOf(usage: UsageMetadata | NonNullable<GenerateContentResponse['usageMetadata']>): NonNullable<ModelTurn['usage']> {
-  const counts = usage as { promptTokenCount?: number; candidatesTokenCount?: number; thoughtsTokenCount?: number; cachedContentTokenCount?: number };
+  const counts = usage as {
+    promptTokenCount?: number;
+    candidatesTokenCount?: number;
+    thoughtsTokenCount?: number;
+    cachedContentTokenCount?: number;
+  };
   return {
     promptTokens: counts.promptTokenCount ?? 0,
     completionTokens: (counts.candidatesTokenCount ?? 0) + (counts.thoughtsTokenCount ?? 0),
@@ -189,26 +252,32 @@ function usageOf(usage: UsageMetadata | NonNullable<GenerateContentResponse['usa
 }
 
 /** Supported passages with their sources; sources that no passage names come last. */
-function citationsOf({ groundingMetadata }: Candidate): NonNullable<ModelTurn['citations']> {
+function citationsOf({ groundingMetadata }: Candidate, text: string): NonNullable<ModelTurn['citations']> {
   const chunks = groundingMetadata?.groundingChunks ?? [];
   const sourceOf = (index: number): { source: string; title?: string } => {
     const web = chunks[index]?.web;
     return { source: web?.uri ?? '', ...(web?.title === undefined ? {} : { title: web.title }) };
   };
   const named = new Set<number>();
-  const supported = (groundingMetadata?.groundingSupports ?? []).flatMap(({ segment, groundingChunkIndices = [] }) => groundingChunkIndices.map((index) => {
-    named.add(index);
-    const { startIndex, endIndex } = segment ?? {};
-    return {
-      type: 'grounding', text: segment?.text ?? '', ...sourceOf(index),
-      ...(startIndex === undefined ? {} : { startIndex }), ...(endIndex === undefined ? {} : { endIndex }),
-    };
-  }));
-  const rest = chunks.map((_, index) => index).filter((index) => !named.has(index)).map((index) => ({ type: 'grounding', text: '', ...sourceOf(index) }));
-  return [...supported, ...rest];
+  const supported = (groundingMetadata?.groundingSupports ?? []).flatMap(({ segment, groundingChunkIndices = [] }) => {
+    const place =
+      segment === undefined ? {} : { startIndex: charsBefore(text, segment.startIndex), endIndex: charsBefore(text, segment.endIndex) };
+    return groundingChunkIndices.map((index) => {
+      named.add(index);
+      return { type: 'grounding', text: segment?.text ?? '', ...sourceOf(index), ...place };
+    });
+  });
+  const rest = [...chunks.keys()].filter((index) => !named.has(index));
+  return [...supported, ...rest.map((index) => ({ type: 'grounding', text: '', ...sourceOf(index) }))];
+}
+
+/** The API counts bytes of UTF-8, and leaves out a zero. */
+function charsBefore(text: string, bytes = 0): number {
+  return new TextDecoder().decode(new TextEncoder().encode(text).subarray(0, bytes)).length;
 }
 
 function partOf(block: ContentBlock): Part {
-  if (block.type === 'image' && block.data !== undefined) return { inlineData: { mimeType: block.mimeType ?? 'image/png', data: block.data } };
+  if (block.type === 'image' && block.data !== undefined)
+    return { inlineData: { mimeType: block.mimeType ?? 'image/png', data: block.data } };
   return { text: block.text ?? `(${block.type})` };
 }

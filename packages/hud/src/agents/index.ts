@@ -15,6 +15,5 @@ export { nop } from './nop.ts';
 export { openaiCompatibleAgent, type OpenAICompatibleConfig } from './openai-compatible.ts';
 export { openaiAgent, type OpenAIConfig } from './openai.ts';
 export { oracle } from './oracle.ts';
-export { parseSettings, readSetting, userSettingsPath } from './settings.ts';
 export { toolAgent } from './tool-agent.ts';
 export { textResult, type AgentTool } from './tools/tool.ts';

@@ -1,12 +1,8 @@
 /** What the vendors' SDKs throw, as errors of one class that says whether to try again. */
 import { HudError, isHudError, messageOf, type ErrorCode } from '../protocol/errors.ts';
+import { isPlainObject, parseJson, type JsonObject } from '../protocol/json.ts';
 
-interface SdkError {
-  status?: unknown;
-  headers?: unknown;
-  requestID?: unknown;
-  request_id?: unknown;
-}
+const MESSAGE_CHARS = 500;
 
 /**
  * @returns a HudError of class `provider` with `data: { provider, status?, requestId?, retryAfterMs? }`
@@ -15,53 +11,110 @@ interface SdkError {
 export function modelError(error: unknown, provider: string, signal: AbortSignal): HudError {
   signal.throwIfAborted();
   if (isHudError(error)) return error;
-  const { status: rawStatus, headers, requestID, request_id: requestId } = (typeof error === 'object' && error !== null ? error : {}) as SdkError;
-  const status = typeof rawStatus === 'number' ? rawStatus : statusIn(error);
-  const retryAfterMs = retryAfter(headers);
-  const { code, hint } = kindOf(status);
+  const { status, headers, requestID, request_id: requestId } = membersOf(error);
+  const body = bodyOf(error);
+  const message = messageIn(error, body);
+  const httpStatus = typeof status === 'number' ? status : undefined;
+  const { code, hint } = kindOf(httpStatus, typeOf(error, body), message);
   const id = requestID ?? requestId;
-  return new HudError(code, `${provider}${status === undefined ? '' : ` answered ${status}`}: ${shortMessage(error)}`, {
+  const retryAfterMs = retryAfter(headers) ?? retryDelay(body);
+  return new HudError(code, `${provider}${httpStatus === undefined ? '' : ` answered ${httpStatus}`}: ${message}`, {
     ...(hint === undefined ? {} : { hint }),
     cause: error,
     data: {
       provider,
-      ...(status === undefined ? {} : { status }),
+      ...(httpStatus === undefined ? {} : { status: httpStatus }),
       ...(typeof id === 'string' ? { requestId: id } : {}),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     },
   });
 }
 
-function kindOf(status: number | undefined): { code: ErrorCode; hint?: string } {
-  if (status === 401 || status === 403) return { code: 'MODEL_REFUSED', hint: 'Check the key, and that it may use this model: `hud doctor` shows which keys are set.' };
-  if (status === 402) return { code: 'MODEL_REFUSED', hint: 'The account has no credit left.' };
-  if (status === 429 || status === 529) return { code: 'MODEL_RATE_LIMITED', hint: 'Run fewer at once: --max-concurrent.' };
-  if (status === 404) return { code: 'MODEL_UNKNOWN', hint: 'Check the name of the model, and that the server has it.' };
-  if (status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 409) return { code: 'MODEL_BAD_REQUEST' };
-  return { code: 'MODEL_UNAVAILABLE' }; // 5xx, timeouts, a connection that broke or a stream that was cut
+interface Kind {
+  code: ErrorCode;
+  hint?: string;
 }
 
-/** Google's SDK keeps the status in the message's JSON only. */
-function statusIn(error: unknown): number | undefined {
-  const match = /"code"\s*:\s*(\d{3})\b/.exec(messageOf(error));
-  return match === null ? undefined : Number(match[1]);
+const REFUSED: Kind = {
+  code: 'MODEL_REFUSED',
+  hint: 'Check the key, and that it may use this model: `hud doctor` shows which keys are set.',
+};
+const NO_CREDIT: Kind = { code: 'MODEL_REFUSED', hint: 'The account has no credit left.' };
+const RATE_LIMITED: Kind = { code: 'MODEL_RATE_LIMITED', hint: 'Run fewer at once: --max-concurrent.' };
+const UNKNOWN_MODEL: Kind = { code: 'MODEL_UNKNOWN', hint: 'Check the name of the model, and that the server has it.' };
+const WRONG_ADDRESS: Kind = { code: 'MODEL_BAD_REQUEST', hint: 'Check the base URL: the server does not know this path.' };
+const BAD_REQUEST: Kind = { code: 'MODEL_BAD_REQUEST', hint: 'The server refuses the request as it is: check the settings of the agent.' };
+const UNAVAILABLE: Kind = {
+  code: 'MODEL_UNAVAILABLE',
+  hint: 'The server failed or could not be reached: try again later, or check the base URL.',
+};
+
+/** @param type the vendor's own word for it, all that an error inside a stream has */
+function kindOf(status: number | undefined, type: string, message: string): Kind {
+  if (status === 402 || type === 'insufficient_quota') return NO_CREDIT;
+  if (status === undefined) return kindOfType(type);
+  if (status === 401 || status === 403) return REFUSED;
+  if (status === 429 || status === 529) return RATE_LIMITED;
+  if (status === 404) return /model/i.test(`${type} ${message}`) ? UNKNOWN_MODEL : WRONG_ADDRESS;
+  return status >= 400 && status < 500 && status !== 408 && status !== 409 ? BAD_REQUEST : UNAVAILABLE;
+}
+
+function kindOfType(type: string): Kind {
+  if (/rate_limit|overloaded/.test(type)) return RATE_LIMITED;
+  if (/authentication|permission/.test(type)) return REFUSED;
+  return type.startsWith('invalid_') ? BAD_REQUEST : UNAVAILABLE; // a timeout, a connection that broke, a stream that was cut
+}
+
+function membersOf(value: unknown): Partial<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+/** The vendor's error object: its SDK has parsed it, or, with Google's, left it in the message. */
+function bodyOf(error: unknown): JsonObject {
+  const { error: parsed } = membersOf(error);
+  const body = isPlainObject(parsed) ? parsed : jsonIn(messageOf(error));
+  return isPlainObject(body.error) ? body.error : body;
+}
+
+function jsonIn(text: string): JsonObject {
+  const start = text.indexOf('{');
+  if (start < 0) return {};
+  try {
+    const value = parseJson(text.slice(start));
+    return isPlainObject(value) ? value : {};
+  } catch {
+    return {}; // braces in a sentence
+  }
+}
+
+function typeOf(error: unknown, body: JsonObject): string {
+  const { code, type } = membersOf(error);
+  return [body.code, code, body.type, type].find((word): word is string => typeof word === 'string') ?? '';
+}
+
+function messageIn(error: unknown, body: JsonObject): string {
+  const cause = error instanceof Error && error.cause !== undefined ? ` (${messageOf(error.cause)})` : '';
+  const said = typeof body.message === 'string' && body.message !== '' ? body.message : messageOf(error);
+  const text = `${said}${cause}`;
+  return text.length > MESSAGE_CHARS ? `${text.slice(0, MESSAGE_CHARS)}…` : text;
 }
 
 /** Seconds or a date, as HTTP has it; some vendors also send milliseconds. */
 function retryAfter(headers: unknown): number | undefined {
-  const get = (name: string): string | undefined => (headers instanceof Headers ? headers.get(name) ?? undefined : undefined);
+  const get = (name: string): string | null => (headers instanceof Headers ? headers.get(name) : null);
   const milliseconds = Number(get('retry-after-ms') ?? Number.NaN);
   if (Number.isFinite(milliseconds)) return milliseconds;
   const value = get('retry-after');
-  if (value === undefined) return undefined;
+  if (value === null) return undefined;
   const seconds = Number(value);
   if (Number.isFinite(seconds)) return seconds * 1000;
   const at = Date.parse(value);
   return Number.isNaN(at) ? undefined : Math.max(0, at - Date.now());
 }
 
-function shortMessage(error: unknown): string {
-  const cause = error instanceof Error && error.cause !== undefined ? ` (${messageOf(error.cause)})` : '';
-  const text = `${messageOf(error)}${cause}`;
-  return text.length > 500 ? `${text.slice(0, 500)}…` : text;
+/** Google says it in the body: `{ '@type': …RetryInfo, retryDelay: '7s' }`. */
+function retryDelay({ details }: JsonObject): number | undefined {
+  const delays = Array.isArray(details) ? details.filter(isPlainObject).map((detail) => detail.retryDelay) : [];
+  const seconds = /^(\d+(?:\.\d+)?)s$/.exec(String(delays.find((delay) => typeof delay === 'string')))?.[1];
+  return seconds === undefined ? undefined : Number(seconds) * 1000;
 }

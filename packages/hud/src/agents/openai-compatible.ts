@@ -3,6 +3,7 @@ import type OpenAI from 'openai';
 import { isPlainObject, type JsonObject } from '../protocol/json.ts';
 import type { PromptMessage, Sample, ToolCall, ToolResult } from '../protocol/trace.ts';
 import type { Agent } from './agent.ts';
+import { streamedReply, wholeReply, type Choice, type Completion } from './chat-completion.ts';
 import type { ToolAgentConfig } from './config.ts';
 import { findCredentials, type Credentials } from './credentials.ts';
 import type { AskContext, Conversation, ConversationInit, ModelAdapter, ModelTurn } from './model.ts';
@@ -31,7 +32,11 @@ export function openaiCompatibleAgent(config: OpenAICompatibleConfig = {}): Agen
 }
 
 export function openaiCompatibleAdapter(config: OpenAICompatibleConfig): ModelAdapter {
-  const credentials = findCredentials(config, { label: 'The OpenAI-compatible agent', keyVariable: 'OPENAI_API_KEY', baseUrlVariable: 'OPENAI_BASE_URL' });
+  const credentials = findCredentials(config, {
+    label: 'The OpenAI-compatible agent',
+    keyVariable: 'OPENAI_API_KEY',
+    baseUrlVariable: 'OPENAI_BASE_URL',
+  });
   const model = config.model ?? 'gpt-5.4-mini';
   const provider = credentials.baseUrl === undefined ? 'openai' : new URL(credentials.baseUrl).host;
   let client: Promise<OpenAI> | undefined;
@@ -43,15 +48,6 @@ export function openaiCompatibleAdapter(config: OpenAICompatibleConfig): ModelAd
 }
 
 type Message = OpenAI.Chat.Completions.ChatCompletionMessageParam;
-/** What compatible servers add to the published shape. */
-type Choice = Pick<OpenAI.Chat.Completions.ChatCompletion.Choice, 'finish_reason' | 'message'> & JsonObject;
-
-interface Completion {
-  choice: Choice;
-  model: string;
-  usage: OpenAI.CompletionUsage | undefined;
-}
-
 class ChatConversation implements Conversation {
   readonly #messages: Message[];
   readonly #tools: OpenAI.Chat.Completions.ChatCompletionFunctionTool[];
@@ -64,15 +60,23 @@ class ChatConversation implements Conversation {
   /** Ids of everything up to and with the last sampled turn, and how many messages they cover. */
   #covered: { ids: number[]; messages: number } | undefined;
 
-  constructor(init: ConversationInit, config: OpenAICompatibleConfig & { model: string }, provider: string, credentials: Credentials, client: () => Promise<OpenAI>) {
+  constructor(
+    init: ConversationInit,
+    config: OpenAICompatibleConfig & { model: string },
+    provider: string,
+    credentials: Credentials,
+    client: () => Promise<OpenAI>,
+  ) {
     this.#config = config;
     this.#provider = provider;
     this.#credentials = credentials;
     this.#client = client;
     this.#system = init.systemPrompt === undefined ? [] : [{ role: 'system', content: init.systemPrompt }];
     this.#messages = init.messages.map(promptMessage);
-    this.#tools = init.tools.map(({ name, description, inputSchema }) =>
-      ({ type: 'function', function: { name, description, parameters: plainSchema(inputSchema) } }));
+    this.#tools = init.tools.map(({ name, description, inputSchema }) => ({
+      type: 'function',
+      function: { name, description, parameters: plainSchema(inputSchema) },
+    }));
     this.#extra = extraMembers(config);
   }
 
@@ -82,7 +86,9 @@ class ChatConversation implements Conversation {
     try {
       // Token ids come with whole replies only.
       const isStreamed = this.#config.stream !== false && !this.#capturesTokens;
-      const completion = isStreamed ? await streamed(client, this.#request(), options, context) : await whole(client, this.#request(), options);
+      const completion = isStreamed
+        ? await streamedReply(client, this.#request(), options, context)
+        : await wholeReply(client, this.#request(), options);
       const turn = turnOf(completion);
       this.#messages.push(replayed(completion.choice.message));
       if (this.#capturesTokens) this.#cover(turn.sample);
@@ -111,11 +117,14 @@ class ChatConversation implements Conversation {
 
   /** The next prompt must extend this turn's tokens exactly; only flat prompts can be continued. */
   #cover(sample: Sample | undefined): void {
-    this.#covered = sample?.promptTokenIds ? { ids: [...sample.promptTokenIds, ...sample.outputTokenIds], messages: this.#messages.length } : undefined;
+    this.#covered = sample?.promptTokenIds
+      ? { ids: [...sample.promptTokenIds, ...sample.outputTokenIds], messages: this.#messages.length }
+      : undefined;
   }
 
   #request(): OpenAI.Chat.Completions.ChatCompletionCreateParamsNonStreaming {
-    const continuation = this.#covered === undefined ? {} : { prompt_token_ids: this.#covered.ids, continuation_from: this.#covered.messages };
+    const continuation =
+      this.#covered === undefined ? {} : { prompt_token_ids: this.#covered.ids, continuation_from: this.#covered.messages };
     return {
       ...this.#extra,
       ...continuation,
@@ -128,85 +137,66 @@ class ChatConversation implements Conversation {
 }
 
 function extraMembers({ completionKwargs = {} }: OpenAICompatibleConfig): JsonObject {
-  const own = Object.entries(completionKwargs).filter(([name]) => !RESERVED.has(name));
   const body = isPlainObject(completionKwargs.extra_body) ? completionKwargs.extra_body : {};
-  const extra = { ...Object.fromEntries(own), ...body };
+  const merged = Object.entries({ ...completionKwargs, ...body });
+  const extra: JsonObject = Object.fromEntries(merged.filter(([name]) => !RESERVED.has(name)));
   return extra.return_token_ids === true ? { ...extra, logprobs: true } : extra;
-}
-
-async function whole(client: OpenAI, request: OpenAI.Chat.Completions.ChatCompletionCreateParamsNonStreaming, options: object): Promise<Completion> {
-  const reply = await client.chat.completions.create(request, options);
-  const [choice] = reply.choices;
-  if (choice === undefined) throw new Error('the reply has no choices');
-  return { choice: choice as unknown as Choice, model: reply.model, usage: reply.usage };
-}
-
-/** Puts the pieces together; a stream without a finish reason was cut. */
-async function streamed(
-  client: OpenAI, request: OpenAI.Chat.Completions.ChatCompletionCreateParamsNonStreaming, options: object, context: AskContext,
-): Promise<Completion> {
-  const stream = await client.chat.completions.create({ ...request, stream: true, stream_options: { include_usage: true } }, options);
-  const message: JsonObject = { role: 'assistant', content: null };
-  const calls: { id: string; type: 'function'; function: { name: string; arguments: string } }[] = [];
-  let finishReason: string | undefined;
-  let usage: OpenAI.CompletionUsage | undefined;
-  let model = request.model;
-  for await (const chunk of stream) {
-    model = chunk.model;
-    usage = chunk.usage ?? usage;
-    const [choice] = chunk.choices;
-    if (choice === undefined) continue;
-    finishReason = choice.finish_reason ?? finishReason;
-    const delta = choice.delta as JsonObject;
-    if (typeof delta.content === 'string') context.onText?.(delta.content);
-    for (const field of ['content', 'refusal', 'reasoning_content', 'reasoning'] as const) {
-      if (typeof delta[field] === 'string') message[field] = `${(message[field] as string | null | undefined) ?? ''}${delta[field]}`;
-    }
-    for (const piece of choice.delta.tool_calls ?? []) {
-      const call = (calls[piece.index] ??= { id: '', type: 'function', function: { name: '', arguments: '' } });
-      call.id = piece.id ?? call.id;
-      call.function.name += piece.function?.name ?? '';
-      call.function.arguments += piece.function?.arguments ?? '';
-    }
-  }
-  if (finishReason === undefined) throw new Error('the stream ended before the reply was complete');
-  if (calls.length > 0) message.tool_calls = calls;
-  return { choice: { finish_reason: finishReason, message } as unknown as Choice, model, usage };
 }
 
 function turnOf({ choice, model, usage }: Completion): ModelTurn {
   const { message } = choice;
-  const extra = message as unknown as JsonObject;
-  const reasoning = extra.reasoning_content ?? extra.reasoning;
-  const toolCalls = (message.tool_calls ?? []).flatMap((call): ToolCall[] => (call.type === 'function'
-    ? [{ id: call.id, name: call.function.name, arguments: parseArguments(call.function.arguments) }] : []));
+  const reasoning = reasoningOf(message as unknown as JsonObject);
+  const toolCalls = (message.tool_calls ?? []).flatMap((call): ToolCall[] =>
+    call.type === 'function' ? [{ id: call.id, name: call.function.name, arguments: parseArguments(call.function.arguments) }] : [],
+  );
   const sample = sampleOf(choice);
   return {
     content: message.content ?? message.refusal ?? null,
-    ...(typeof reasoning === 'string' && reasoning !== '' ? { reasoning } : {}),
+    ...(reasoning === '' ? {} : { reasoning }),
     ...(message.refusal ? { refusal: message.refusal } : {}),
     toolCalls,
     done: toolCalls.length === 0,
     finishReason: choice.finish_reason,
+    citations: (message.annotations ?? []).map(({ url_citation: { url, title, start_index: startIndex, end_index: endIndex } }) => ({
+      type: 'url_citation',
+      text: (message.content ?? '').slice(startIndex, endIndex),
+      source: url,
+      title,
+      startIndex,
+      endIndex,
+    })),
     model,
     raw: choice,
-    ...(usage === undefined ? {} : {
-      usage: {
-        promptTokens: usage.prompt_tokens,
-        completionTokens: usage.completion_tokens,
-        cachedTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
-        llmCallCount: 1,
-      },
-    }),
+    ...(usage === undefined
+      ? {}
+      : {
+          usage: {
+            promptTokens: usage.prompt_tokens,
+            completionTokens: usage.completion_tokens,
+            cachedTokens: usage.prompt_tokens_details?.cached_tokens ?? 0,
+            llmCallCount: 1,
+          },
+        }),
     ...(sample === undefined ? {} : { sample }),
   };
+}
+
+/** Thoughts by the names that servers have for them; the detailed form is a list of texts and summaries. */
+function reasoningOf({ reasoning_content: content, reasoning, reasoning_details: details }: JsonObject): string {
+  const text = content ?? reasoning;
+  if (typeof text === 'string' && text !== '') return text;
+  const entries = Array.isArray(details) ? details.filter(isPlainObject) : [];
+  return entries
+    .map((entry) => entry.text ?? entry.summary)
+    .filter((part) => typeof part === 'string')
+    .join('');
 }
 
 /** What was sampled, where the server says so: the ids, and one log-probability for each. */
 function sampleOf(choice: Choice): Sample | undefined {
   const { token_ids: ids, prompt_token_ids: promptIds, prompt_chunks: chunks, logprobs } = choice;
   if (!Array.isArray(ids) || (!Array.isArray(promptIds) && !Array.isArray(chunks))) return undefined;
-  const entries = isPlainObject(logprobs) && Array.isArray(logprobs.content) ? logprobs.content as { logprob: number }[] : [];
+  const entries = isPlainObject(logprobs) && Array.isArray(logprobs.content) ? (logprobs.content as { logprob: number }[]) : [];
   return {
     ...(Array.isArray(promptIds) ? { promptTokenIds: promptIds as number[] } : {}),
     ...(Array.isArray(chunks) ? { promptChunks: chunks as JsonObject[] } : {}),
@@ -218,13 +208,25 @@ function sampleOf(choice: Choice): Sample | undefined {
 /** The reply as history: reasoning goes back as it came, arguments that are no JSON as an empty object. */
 function replayed(message: Choice['message']): Message {
   const extra = message as unknown as JsonObject;
-  const calls = message.tool_calls?.flatMap((call) => (call.type === 'function' ? [{
-    ...call, function: { ...call.function, arguments: typeof parseArguments(call.function.arguments) === 'string' ? '{}' : call.function.arguments || '{}' },
-  }] : []));
+  const calls = message.tool_calls?.flatMap((call) =>
+    call.type === 'function'
+      ? [
+          {
+            ...call,
+            function: {
+              ...call.function,
+              arguments: typeof parseArguments(call.function.arguments) === 'string' ? '{}' : call.function.arguments || '{}',
+            },
+          },
+        ]
+      : [],
+  );
   return {
     role: 'assistant',
     content: message.content,
-    ...Object.fromEntries(REASONING_FIELDS.filter((field) => extra[field] !== undefined && extra[field] !== null).map((field) => [field, extra[field]])),
+    ...Object.fromEntries(
+      REASONING_FIELDS.filter((field) => extra[field] !== undefined && extra[field] !== null).map((field) => [field, extra[field]]),
+    ),
     ...(calls === undefined || calls.length === 0 ? {} : { tool_calls: calls }),
   };
 }
@@ -245,7 +247,9 @@ export function plainSchema(schema: JsonObject): JsonObject {
   const source = chosen === undefined ? schema : { ...schema, ...chosen };
   const plain: JsonObject = Object.fromEntries(Object.entries(source).filter(([key]) => KEPT.has(key)));
   if (isPlainObject(source.properties)) {
-    plain.properties = Object.fromEntries(Object.entries(source.properties).map(([name, member]) => [name, isPlainObject(member) ? plainSchema(member) : {}]));
+    plain.properties = Object.fromEntries(
+      Object.entries(source.properties).map(([name, member]) => [name, isPlainObject(member) ? plainSchema(member) : {}]),
+    );
   }
   const items = source.prefixItems ?? source.items;
   const item: unknown = Array.isArray(items) ? items[0] : items;

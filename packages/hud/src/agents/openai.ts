@@ -12,12 +12,17 @@ import { dropNulls, strictSchema } from './strict-schema.ts';
 import { toolAgent } from './tool-agent.ts';
 
 export interface OpenAIConfig extends ToolAgentConfig {
+  /** Longest reply, in tokens, thoughts included. @default the API's */
   maxOutputTokens?: number;
+  /** @default the API's; models that reason refuse it */
   temperature?: number;
-  /** As the API spells it: `{ effort: 'low' }`. */
+  /** As the API spells it: `{ effort: 'low', summary: 'auto' }`. @default the API's */
   reasoning?: JsonObject;
-  toolChoice?: string;
+  /** `auto`, `required` or `none`. @default `auto` */
+  toolChoice?: 'auto' | 'required' | 'none';
+  /** `auto` drops the oldest items of a conversation that is too long. @default `disabled` */
   truncation?: 'auto' | 'disabled';
+  /** Let one turn call several tools. @default true */
   parallelToolCalls?: boolean;
 }
 
@@ -46,20 +51,23 @@ class ResponsesConversation implements Conversation {
   /** Items since the last request. */
   #pending: Item[];
   #previousId: string | undefined;
-  readonly #init: ConversationInit;
+  readonly #systemPrompt: string | undefined;
   readonly #tools: OpenAI.Responses.FunctionTool[];
+  /** Original schemas of the tools whose optional arguments come as nulls. */
+  readonly #strict = new Map<string, JsonObject>();
   readonly #config: OpenAIConfig & { model: string };
   readonly #credentials: Credentials;
   readonly #client: () => Promise<OpenAI>;
 
   constructor(init: ConversationInit, config: OpenAIConfig & { model: string }, credentials: Credentials, client: () => Promise<OpenAI>) {
-    this.#init = init;
+    this.#systemPrompt = init.systemPrompt;
     this.#config = config;
     this.#credentials = credentials;
     this.#client = client;
     this.#pending = init.messages.map(messageItem);
     this.#tools = init.tools.map(({ name, description, inputSchema }) => {
       const { schema, strict } = strictSchema(inputSchema);
+      if (strict) this.#strict.set(name, inputSchema);
       return { type: 'function', name, description, parameters: schema, strict };
     });
   }
@@ -68,20 +76,22 @@ class ResponsesConversation implements Conversation {
     const client = await this.#client();
     const options = { signal: context.signal, ...(this.#credentials.isGateway ? { headers: { 'Trace-Id': context.traceId } } : {}) };
     try {
-      const response = this.#config.stream === false
-        ? await client.responses.create(this.#request(), options)
-        : await streamed(client, this.#request(), options, context);
+      const response =
+        this.#config.stream === false
+          ? await whole(client, this.#request(), options)
+          : await streamed(client, this.#request(), options, context);
       this.#previousId = response.id;
       this.#pending = [];
-      return turnOf(response, this.#init);
+      return turnOf(response, this.#strict);
     } catch (error) {
       throw modelError(error, PROVIDER, context.signal);
     }
   }
 
   addResults(results: readonly { call: ToolCall; result: ToolResult }[]): void {
-    this.#pending.push(...results.map(({ call, result }): Item =>
-      ({ type: 'function_call_output', call_id: call.id, output: outputParts(result) })));
+    this.#pending.push(
+      ...results.map(({ call, result }): Item => ({ type: 'function_call_output', call_id: call.id, output: outputParts(result) })),
+    );
   }
 
   addUserText(text: string): void {
@@ -89,46 +99,62 @@ class ResponsesConversation implements Conversation {
   }
 
   #request(): OpenAI.Responses.ResponseCreateParamsNonStreaming {
-    const { systemPrompt } = this.#init;
     const { maxOutputTokens, temperature, reasoning, toolChoice, truncation, parallelToolCalls, citationsEnabled } = this.#config;
     return withoutUndefined({
       model: this.#config.model,
       input: this.#pending,
       previous_response_id: this.#previousId,
-      instructions: systemPrompt,
+      instructions: this.#systemPrompt,
       tools: this.#tools.length === 0 ? undefined : this.#tools,
       max_output_tokens: maxOutputTokens,
       temperature,
       reasoning,
-      tool_choice: toolChoice,
+      tool_choice: this.#tools.length === 0 ? undefined : toolChoice,
       truncation,
-      parallel_tool_calls: parallelToolCalls,
+      parallel_tool_calls: this.#tools.length === 0 ? undefined : parallelToolCalls,
       include: citationsEnabled ? ['web_search_call.action.sources'] : undefined,
     }) as unknown as OpenAI.Responses.ResponseCreateParamsNonStreaming;
   }
 }
 
+async function whole(client: OpenAI, request: OpenAI.Responses.ResponseCreateParamsNonStreaming, options: object): Promise<Responses> {
+  const response = await client.responses.create(request, options);
+  if (response.status === 'failed') throw failure(response.error);
+  return response;
+}
+
 /** The last event carries the whole response; a stream that ends without it was cut. */
 async function streamed(
-  client: OpenAI, request: OpenAI.Responses.ResponseCreateParamsNonStreaming, options: object, context: AskContext,
+  client: OpenAI,
+  request: OpenAI.Responses.ResponseCreateParamsNonStreaming,
+  options: object,
+  context: AskContext,
 ): Promise<Responses> {
   const stream = await client.responses.create({ ...request, stream: true }, options);
   for await (const event of stream) {
     if (event.type === 'response.output_text.delta') context.onText?.(event.delta);
     if (event.type === 'response.completed' || event.type === 'response.incomplete') return event.response;
-    if (event.type === 'response.failed') throw new Error(event.response.error?.message ?? 'the response failed');
-    if (event.type === 'error') throw new Error(event.message);
+    if (event.type === 'response.failed') throw failure(event.response.error);
+    if (event.type === 'error') throw failure(event);
   }
   throw new Error('the stream ended before the response was complete');
 }
 
-function turnOf(response: Responses, init: ConversationInit): ModelTurn {
+/** With the code where errors of the SDK have it, so that it decides whether to try again. */
+function failure(error: { code: string | null; message: string } | null): Error {
+  return Object.assign(new Error(error?.message ?? 'the response failed'), { type: error?.code });
+}
+
+function turnOf(response: Responses, strict: ReadonlyMap<string, JsonObject>): ModelTurn {
   const parts = response.output.flatMap((item) => (item.type === 'message' ? item.content : []));
   const texts = parts.flatMap((part) => (part.type === 'output_text' ? [part.text] : []));
   const refusals = parts.flatMap((part) => (part.type === 'refusal' ? [part.refusal] : []));
   const thoughts = response.output.flatMap((item) => (item.type === 'reasoning' ? item.summary.map(({ text }) => text) : []));
-  const toolCalls = response.output.flatMap((item): ToolCall[] => (item.type === 'function_call'
-    ? [{ id: item.call_id, name: item.name, arguments: argumentsOf(item.arguments, item.name, init) }] : []));
+  const toolCalls = response.output.flatMap((item): ToolCall[] =>
+    item.type === 'function_call'
+      ? [{ id: item.call_id, name: item.name, arguments: argumentsOf(item.arguments, strict.get(item.name)) }]
+      : [],
+  );
   const { usage } = response;
   return {
     content: texts.length === 0 ? (refusals.length === 0 ? null : refusals.join('')) : texts.join(''),
@@ -137,17 +163,21 @@ function turnOf(response: Responses, init: ConversationInit): ModelTurn {
     toolCalls,
     done: toolCalls.length === 0,
     finishReason: response.incomplete_details?.reason ?? (toolCalls.length === 0 ? 'stop' : 'tool_calls'),
-    citations: parts.flatMap((part) => (part.type === 'output_text' ? part.annotations.flatMap((note) => citationOf(note, part.text)) : [])),
+    citations: parts.flatMap((part) =>
+      part.type === 'output_text' ? part.annotations.flatMap((note) => citationOf(note, part.text)) : [],
+    ),
     model: response.model,
     raw: response,
-    ...(usage === undefined || usage === null ? {} : {
-      usage: {
-        promptTokens: usage.input_tokens,
-        completionTokens: usage.output_tokens,
-        cachedTokens: usage.input_tokens_details?.cached_tokens ?? 0,
-        llmCallCount: 1,
-      },
-    }),
+    ...(usage === undefined || usage === null
+      ? {}
+      : {
+          usage: {
+            promptTokens: usage.input_tokens,
+            completionTokens: usage.output_tokens,
+            cachedTokens: usage.input_tokens_details?.cached_tokens ?? 0,
+            llmCallCount: 1,
+          },
+        }),
   };
 }
 
@@ -161,11 +191,10 @@ function citationOf(note: Annotation, text: string): NonNullable<ModelTurn['cita
   return note.type === 'file_citation' ? [{ type: 'file_citation', text: '', source: note.file_id, title: note.filename }] : [];
 }
 
-/** Optional arguments come as nulls under a strict schema. */
-function argumentsOf(text: string, name: string, { tools }: ConversationInit): JsonObject | string {
+/** @param schema the tool's own, when the model was given its strict form */
+function argumentsOf(text: string, schema: JsonObject | undefined): JsonObject | string {
   const args = parseArguments(text);
-  const tool = tools.find((candidate) => candidate.name === name);
-  return typeof args === 'string' || tool === undefined ? args : dropNulls(args, tool.inputSchema);
+  return typeof args === 'string' || schema === undefined ? args : dropNulls(args, schema);
 }
 
 /** A model's arguments: an object, or the text as it is where that is no JSON object. */
@@ -184,7 +213,7 @@ function messageItem({ role, content }: PromptMessage): Item {
 }
 
 function outputParts(result: ToolResult): InputPart[] {
-  const lead =  result.isError ? [textPart('[tool_error] true')] : [];
+  const lead = result.isError ? [textPart('[tool_error] true')] : [];
   const structured = result.structuredContent === undefined ? [] : [textPart(stringifyJson(result.structuredContent))];
   const parts = [...lead, ...structured, ...result.content.map(inputPart)];
   return parts.length === 0 ? [textPart('(no output)')] : parts;

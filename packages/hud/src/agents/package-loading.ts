@@ -6,6 +6,9 @@ export async function loadPackage<T>(name: string, load: () => Promise<T>): Prom
   try {
     return await load();
   } catch (cause) {
-    throw new HudError('PACKAGE_MISSING', `This agent needs the package ${name}, which is not installed.`, { hint: `npm install ${name}`, cause });
+    throw new HudError('PACKAGE_MISSING', `This agent needs the package ${name}, which is not installed.`, {
+      hint: `npm install ${name}`,
+      cause,
+    });
   }
 }

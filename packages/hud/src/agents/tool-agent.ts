@@ -1,13 +1,13 @@
 /** The loop: ask the model, call its tools, record both, until it is done or a limit is reached. */
 import type { Run } from '../client/run.ts';
-import { nodeHost } from '../host/node.ts';
 import { sleep, withSignal } from '../host/host.ts';
+import { nodeHost } from '../host/node.ts';
 import { HudError, isHudError, messageOf, toHudError } from '../protocol/errors.ts';
-import { isPlainObject } from '../protocol/json.ts';
-import type { ToolCall, ToolResult } from '../protocol/trace.ts';
+import { isPlainObject, type JsonObject } from '../protocol/json.ts';
+import type { StopReason, ToolCall, ToolResult } from '../protocol/trace.ts';
 import type { Agent, AgentContext } from './agent.ts';
 import { responderOf, type AutoRespond } from './auto-respond.ts';
-import { TRUNCATED, type ToolAgentConfig } from './config.ts';
+import { TRUNCATED, costUsd, type ToolAgentConfig } from './config.ts';
 import type { Conversation, ModelAdapter, ModelTurn } from './model.ts';
 import { capabilityTools } from './tools/capability-tools.ts';
 import { textResult, type AgentTool } from './tools/tool.ts';
@@ -18,7 +18,7 @@ const RETRY_BASE_MS = 500;
 const RETRY_MAX_MS = 30_000;
 const QUOTED_CHARS = 200;
 
-/** An agent out of a model adapter; `configure` makes the same agent with other settings. */
+/** An agent out of a model adapter; `withConfig` makes the same agent with a task's overrides. */
 export function toolAgent<C extends ToolAgentConfig>(name: string, config: C, makeAdapter: (config: C) => ModelAdapter): Agent {
   const adapter = makeAdapter(config);
   const autoRespond = responderOf(config.autoRespond);
@@ -27,59 +27,101 @@ export function toolAgent<C extends ToolAgentConfig>(name: string, config: C, ma
     model: adapter.model,
     ...(config.timeoutSeconds === undefined ? {} : { timeoutSeconds: config.timeoutSeconds }),
     run: async (run, context) => await drive(run, context, adapter, { ...config, autoRespond }),
-    withConfig: (overrides) => toolAgent(name, { ...config, ...overrides }, makeAdapter),
+    withConfig: (overrides) => toolAgent(name, overridden(config, overrides), makeAdapter),
   };
+}
+
+/** A task's row may come from anywhere: it must not send the caller's key to a server that the row names. */
+const CALLERS_ONLY = new Set(['apiKey', 'baseUrl', 'via', 'onText', 'price']);
+const ALIASES: Record<string, string> = { modelName: 'model', checkpointName: 'model' };
+
+/** Rows spell settings as the wire does, `max_tokens`; nulls and whatever is the caller's to say change nothing. */
+function overridden<C extends ToolAgentConfig>(config: C, overrides: JsonObject): C {
+  const named = Object.entries(overrides).map(([key, value]): [string, unknown] => {
+    const name = key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+    return [ALIASES[name] ?? name, value];
+  });
+  const given = named.filter(([name, value]) => value !== undefined && value !== null && !CALLERS_ONLY.has(name));
+  const result = { ...config, ...Object.fromEntries(given) };
+  if (result.model !== config.model) delete result.price; // it was another model's
+  return result;
 }
 
 type LoopConfig = Omit<ToolAgentConfig, 'autoRespond'> & { autoRespond: AutoRespond | undefined };
 
-/** Rejects when the model's API fails: whoever runs the agent records and grades. */
+/** Everything of one run. */
+interface Loop {
+  run: Run;
+  adapter: ModelAdapter;
+  conversation: Conversation;
+  tools: readonly AgentTool[];
+  config: LoopConfig;
+  signal: AbortSignal;
+}
+
+/** Rejects when the model's API fails, and leaves no answer then: whoever runs the agent records and grades. */
 async function drive(run: Run, { signal }: AgentContext, adapter: ModelAdapter, config: LoopConfig): Promise<void> {
-  const tools = await capabilityTools(run);
+  const tools = await withSignal(capabilityTools(run), signal);
   const conversation = adapter.begin({ messages: run.promptMessages, tools, systemPrompt: config.systemPrompt });
-  const maxSteps = config.maxSteps ?? DEFAULT_MAX_STEPS;
+  const { content, reason } = await takeTurns({ run, adapter, conversation, tools, config, signal });
+  run.trace.content = content;
+  run.trace.stopReason = reason;
   run.trace.status = 'completed';
-  for (let step = 1; step <= maxSteps; step++) {
-    const turn = await takeTurn(run, conversation, adapter, config, signal);
-    run.trace.content = turn.content ?? undefined;
-    const isTruncated = TRUNCATED.has(turn.finishReason ?? '');
-    run.trace.stopReason = isTruncated ? 'length' : 'done';
+}
+
+interface End {
+  /** Of the last turn. */
+  content: string | undefined;
+  reason: StopReason;
+}
+
+async function takeTurns(loop: Loop): Promise<End> {
+  const { run, conversation, config, signal } = loop;
+  let content: string | undefined;
+  for (let step = 1; step <= (config.maxSteps ?? DEFAULT_MAX_STEPS); step++) {
+    const turn = await takeTurn(loop);
+    content = turn.content ?? undefined;
     const calls = turn.toolCalls ?? [];
+    const isTruncated = TRUNCATED.has(turn.finishReason ?? '');
     if (turn.done === true || calls.length === 0) {
-      const reply = step < maxSteps && !isTruncated ? await config.autoRespond?.(turn.content ?? '', { signal }) : undefined;
-      if (reply === undefined) return;
+      const reply = await config.autoRespond?.(turn.content ?? '', { signal });
+      if (reply === undefined) return { content, reason: isTruncated ? 'length' : 'done' };
       conversation.addUserText(reply);
       run.record({ source: 'user', messages: [{ role: 'user', content: { type: 'text', text: reply } }] });
       continue;
     }
-    const stop = stopReason(calls, isTruncated, config);
-    if (stop !== undefined) {
-      run.trace.stopReason = stop;
-      return;
-    }
-    conversation.addResults(await callTools(run, calls, tools, config, signal));
+    const reason = stopReason(calls, isTruncated, config);
+    if (reason !== undefined) return { content, reason };
+    conversation.addResults(await callTools(loop, calls));
   }
-  run.trace.stopReason = 'max_steps';
+  return { content, reason: 'max_steps' };
 }
 
 /** One recorded turn, after as many tries as the failures of its kind allow. */
-async function takeTurn(run: Run, conversation: Conversation, adapter: ModelAdapter, config: LoopConfig, signal: AbortSignal): Promise<ModelTurn> {
+async function takeTurn({ run, adapter, conversation, config, signal }: Loop): Promise<ModelTurn> {
   const startedAt = new Date().toISOString();
   const failures: string[] = [];
+  const { onText } = config;
+  const context = { signal, traceId: run.traceId, ...(onText && { onText: (delta: string) => onText(delta, { traceId: run.traceId }) }) };
   for (;;) {
     try {
-      const turn = await withSignal(conversation.ask({ signal, traceId: run.traceId }), signal);
+      const turn = priced(await withSignal(conversation.ask(context), signal), config);
       const extra = failures.length === 0 ? {} : { extra: { retries: failures.length, failures } };
       run.record({ ...turn, source: 'agent', model: turn.model ?? adapter.model, startedAt, ...extra });
       return turn;
     } catch (error) {
       signal.throwIfAborted();
       const fault = toHudError(error, 'MODEL_UNAVAILABLE');
-      if (!isTransient(fault) || failures.length >= (config.maxRetries ?? DEFAULT_MAX_RETRIES)) throw fault;
+      if (!isTransient(fault) || failures.length >= (config.maxRetries ?? DEFAULT_MAX_RETRIES)) throw afterRetries(fault, failures.length);
       failures.push(fault.message);
       await sleep(nodeHost, retryDelayMs(fault, failures.length), signal);
     }
   }
+}
+
+function priced(turn: ModelTurn, { price }: LoopConfig): ModelTurn {
+  if (price === undefined || turn.usage === undefined || turn.usage.costUsd !== undefined) return turn;
+  return { ...turn, usage: { ...turn.usage, costUsd: costUsd(turn.usage, price) } };
 }
 
 function isTransient(error: HudError): boolean {
@@ -93,27 +135,39 @@ function retryDelayMs(error: HudError, attempt: number): number {
   return Math.min(RETRY_BASE_MS * 2 ** (attempt - 1), RETRY_MAX_MS) * (0.5 + Math.random() / 2);
 }
 
-function stopReason(calls: readonly ToolCall[], isTruncated: boolean, { stopOn = [] }: LoopConfig): 'length' | 'malformed_tool_call' | undefined {
+function afterRetries(fault: HudError, retries: number): HudError {
+  if (retries === 0) return fault;
+  const { code, message, hint, data } = fault;
+  return new HudError(code, `${message} (after ${retries + 1} tries)`, {
+    ...(hint === undefined ? {} : { hint }),
+    cause: fault,
+    data: { ...data, retries },
+  });
+}
+
+function stopReason(
+  calls: readonly ToolCall[],
+  isTruncated: boolean,
+  { stopOn = [] }: LoopConfig,
+): 'length' | 'malformed_tool_call' | undefined {
   if (isTruncated && stopOn.includes('length')) return 'length';
   if (stopOn.includes('malformed_tool_call') && calls.some((call) => typeof call.arguments === 'string')) return 'malformed_tool_call';
   return undefined;
 }
 
 /** One after the other: a later call sees what an earlier one did. */
-async function callTools(
-  run: Run, calls: readonly ToolCall[], tools: readonly AgentTool[], config: LoopConfig, signal: AbortSignal,
-): Promise<{ call: ToolCall; result: ToolResult }[]> {
+async function callTools(loop: Loop, calls: readonly ToolCall[]): Promise<{ call: ToolCall; result: ToolResult }[]> {
   const results: { call: ToolCall; result: ToolResult }[] = [];
   for (const call of calls) {
     const startedAt = new Date().toISOString();
-    const result = { ...(await callTool(call, tools, config, signal)), callId: call.id };
-    run.record({ source: 'tool', call, result, startedAt });
+    const result = { ...(await callTool(loop, call)), callId: call.id };
+    loop.run.record({ source: 'tool', call, result, startedAt });
     results.push({ call, result });
   }
   return results;
 }
 
-async function callTool(call: ToolCall, tools: readonly AgentTool[], config: LoopConfig, signal: AbortSignal): Promise<ToolResult> {
+async function callTool({ tools, config, signal }: Loop, call: ToolCall): Promise<ToolResult> {
   if (!isPlainObject(call.arguments)) return malformed(call);
   const tool = tools.find((candidate) => candidate.name === call.name);
   if (tool === undefined) return textResult(`unknown tool: '${call.name}'`, true);
@@ -126,7 +180,8 @@ async function callTool(call: ToolCall, tools: readonly AgentTool[], config: Loo
   } catch (error) {
     signal.throwIfAborted();
     if (isHudError(error) && error.code === 'CONNECTION_LOST') throw error;
-    if (timeout.signal.aborted) return textResult(`${call.name} did not finish within ${seconds} s and was stopped. Try something shorter.`, true);
+    if (timeout.signal.aborted)
+      return textResult(`${call.name} did not finish within ${seconds} s and was stopped. Try something shorter.`, true);
     return textResult(`tool error: ${messageOf(error)}`, true);
   }
 }
@@ -134,5 +189,8 @@ async function callTool(call: ToolCall, tools: readonly AgentTool[], config: Loo
 function malformed(call: ToolCall): ToolResult {
   const text = String(call.arguments);
   const quoted = text.length > QUOTED_CHARS ? `${text.slice(0, QUOTED_CHARS)}…` : text;
-  return textResult(`The arguments of ${call.name} are not a complete JSON object: ${quoted}\nCall it again with all of its arguments.`, true);
+  return textResult(
+    `The arguments of ${call.name} are not a complete JSON object: ${quoted}\nCall it again with all of its arguments.`,
+    true,
+  );
 }

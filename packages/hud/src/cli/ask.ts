@@ -15,12 +15,20 @@ export interface Choice {
 export async function ask(context: Context, { question, choices, otherwise, hint }: Choice): Promise<string> {
   if (!canAsk(context)) throw new UsageError(otherwise, { hint: hint ?? `Name one of them: ${choices.join(', ')}.` });
   const { isCancel, select } = await import('@clack/prompts');
-  const chosen = await select({ message: question, options: choices.map((value) => ({ value })), output: process.stderr, signal: context.signal });
+  const chosen = await select({
+    message: question,
+    options: choices.map((value) => ({ value })),
+    output: process.stderr,
+    signal: context.signal,
+  });
   if (isCancel(chosen)) throw new HudError('CANCELLED', 'Nothing was chosen.');
   return chosen;
 }
 
-export async function confirm(context: Context, { question, otherwise, hint }: { question: string; otherwise: string; hint: string }): Promise<boolean> {
+export async function confirm(
+  context: Context,
+  { question, otherwise, hint }: { question: string; otherwise: string; hint: string },
+): Promise<boolean> {
   if (!canAsk(context)) throw new UsageError(otherwise, { hint });
   const clack = await import('@clack/prompts');
   const answer = await clack.confirm({ message: question, output: process.stderr, signal: context.signal });

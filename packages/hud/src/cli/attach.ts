@@ -38,8 +38,13 @@ const SAY_WAITING_MS = 2_000;
  * In this order: `url`; without a source whatever listens on 127.0.0.1:8765; a fresh process that
  * serves the source. Runs `work` on it and lets go of it again.
  */
-export async function withTarget<T>(name: string, options: AttachOptions, context: Context, work: (target: Target) => Promise<T>): Promise<T> {
-  const url = options.url ?? (options.source === undefined && await isServedHere(context) ? `127.0.0.1:${DEFAULT_PORT}` : undefined);
+export async function withTarget<T>(
+  name: string,
+  options: AttachOptions,
+  context: Context,
+  work: (target: Target) => Promise<T>,
+): Promise<T> {
+  const url = options.url ?? (options.source === undefined && (await isServedHere(context)) ? `127.0.0.1:${DEFAULT_PORT}` : undefined);
   if (url === undefined) return await withSource(name, options, context, work);
   const { id, args } = options.source === undefined ? { id: name, args: {} } : await taskOf(options.source, name, context);
   await using client = await dial(controlAddress(url, options.token, context), context, options);
@@ -47,7 +52,11 @@ export async function withTarget<T>(name: string, options: AttachOptions, contex
 }
 
 /** Connects, saying so when it takes long: an environment that is still starting is worth waiting for. */
-export async function dial(runtime: Runtime, context: Context, options: Pick<AttachOptions, 'session' | 'adoptable'> & { readyTimeout?: number } = {}): Promise<Client> {
+export async function dial(
+  runtime: Runtime,
+  context: Context,
+  options: Pick<AttachOptions, 'session' | 'adoptable'> & { readyTimeout?: number } = {},
+): Promise<Client> {
   using _timer = nodeHost.setTimer(SAY_WAITING_MS, () => context.note(`Waiting for an environment at ${runtime.url} …`));
   return await connect(runtime, {
     signal: context.signal,

@@ -28,7 +28,10 @@ export const COMMANDS: Entries = {
     summary: 'Talk to an environment that is being served',
     commands: {
       info: { summary: 'Show its capabilities and templates', load: async () => (await import('./commands/client-info.ts')).clientInfo },
-      run: { summary: 'Start a task, submit an answer, print the grade', load: async () => (await import('./commands/client-run.ts')).clientRun },
+      run: {
+        summary: 'Start a task, submit an answer, print the grade',
+        load: async () => (await import('./commands/client-run.ts')).clientRun,
+      },
     },
   },
   jobs: { summary: 'List recorded jobs, or the runs of one', load: async () => (await import('./commands/jobs.ts')).jobs },

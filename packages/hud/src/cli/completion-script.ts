@@ -18,7 +18,11 @@ export function completionScript(shell: Shell, commands: readonly CommandWords[]
 /** Of a command line, its first words up to the deepest command decide what comes next; the rest are files. */
 function bash(commands: readonly CommandWords[]): string {
   const cases = [
-    `    '') words=${quote(childrenOf(commands, []).map(({ name }) => name).join(' '))} ;;`,
+    `    '') words=${quote(
+      childrenOf(commands, [])
+        .map(({ name }) => name)
+        .join(' '),
+    )} ;;`,
     ...commands.map((command) => {
       const words = command.isGroup ? childrenOf(commands, command.path).map(({ name }) => name) : command.flags.map(({ flag }) => flag);
       return `    ${quote(command.path.join(' '))}) words=${quote(words.join(' '))} ;;`;
@@ -87,8 +91,9 @@ function fish(commands: readonly CommandWords[]): string {
     const parent = command.path.slice(0, -1);
     const name = command.path.at(-1) ?? '';
     const under = `complete -c hud -n ${quote(`__hud_at ${parent.join(' ')}`.trim())} -f -a ${quote(name)} -d ${quote(command.summary)}`;
-    const flags = command.flags.map(({ flag, help }) =>
-      `complete -c hud -n ${quote(`__hud_at ${command.path.join(' ')}`)} -l ${flag.slice(2)} -d ${quote(help)}`);
+    const flags = command.flags.map(
+      ({ flag, help }) => `complete -c hud -n ${quote(`__hud_at ${command.path.join(' ')}`)} -l ${flag.slice(2)} -d ${quote(help)}`,
+    );
     return [under, ...flags];
   });
   return `# fish completion of hud

@@ -31,6 +31,8 @@ test('the new project type-checks', async () => {
   const options = { paths: { hud: [join(packageDirectory(), 'src', 'index.ts')] }, lib: ['esnext'] };
   await place.write({ 'tsconfig.check.json': JSON.stringify({ extends: './tsconfig.json', compilerOptions: options }) });
   const tsc = join(repository, 'node_modules', '.bin', 'tsc');
-  const output = await promisify(execFile)(tsc, ['-p', join(place.path, 'tsconfig.check.json')]).catch((error: { stdout: string }) => error);
+  const output = await promisify(execFile)(tsc, ['-p', join(place.path, 'tsconfig.check.json')]).catch(
+    (error: { stdout: string }) => error,
+  );
   expect(output.stdout.split('\n').filter((line) => /^(env|tasks)\.ts/.test(line))).toEqual([]);
 });

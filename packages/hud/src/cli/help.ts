@@ -39,7 +39,9 @@ function helpText(path: readonly string[], summary: string, commands: Entries): 
 ${summary}
 
 Commands:
-${Object.entries(commands).map(([command, entry]) => `  ${command.padEnd(width)}${entry.summary}`).join('\n')}
+${Object.entries(commands)
+  .map(([command, entry]) => `  ${command.padEnd(width)}${entry.summary}`)
+  .join('\n')}
 
 ${path.length === 0 ? `${QUICK_START}\n` : ''}Every command takes --json (one JSON document on stdout), --no-color and --help.
 ${path.length === 0 ? '`hud --version` prints the version.\n' : ''}`;

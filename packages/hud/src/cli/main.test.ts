@@ -56,7 +56,11 @@ test('HUD_DEBUG=1 adds the stack', async () => {
   expect(stderr).toMatch(/\n {4}at /);
 });
 
-test.each([['hud', 'eval', '--help'], ['hud', 'help', 'eval'], ['hud', 'task', 'start', '-h']])('%s %s %s shows help of that command', async (_hud, ...args) => {
+test.each([
+  ['hud', 'eval', '--help'],
+  ['hud', 'help', 'eval'],
+  ['hud', 'task', 'start', '-h'],
+])('%s %s %s shows help of that command', async (_hud, ...args) => {
   await using place = await workplace();
   const { code, stdout } = await place.hud(args);
   expect(code).toBe(0);

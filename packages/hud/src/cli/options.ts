@@ -23,7 +23,11 @@ export function texts(flags: string, help: string): Option<string[]> {
 
 /** `a,b,c`; may be given several times. */
 export function list(flags: string, help: string): Option<string[]> {
-  const split = (value: string): string[] => value.split(',').map((item) => item.trim()).filter((item) => item !== '');
+  const split = (value: string): string[] =>
+    value
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
   return { flags, help, parse: (value, previous) => [...(previous ?? []), ...split(value)] };
 }
 
@@ -31,7 +35,8 @@ export function integer(flags: string, help: string, limits: { min: number; max?
   const { min, max = Number.MAX_SAFE_INTEGER } = limits;
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
   return {
-    flags, help,
+    flags,
+    help,
     parse: (value) => {
       const number = /^[+-]?\d+$/.test(value.trim()) ? Number(value) : Number.NaN;
       if (number >= min && number <= max) return number;
@@ -43,23 +48,13 @@ export function integer(flags: string, help: string, limits: { min: number; max?
 /** Any finite number above `above`, when that is given. */
 export function number(flags: string, help: string, limits: { above?: number } = {}): Option<number> {
   return {
-    flags, help,
+    flags,
+    help,
     parse: (value) => {
       const number = value.trim() === '' ? Number.NaN : Number(value);
       if (Number.isFinite(number) && number > (limits.above ?? -Infinity)) return number;
       const range = limits.above === undefined ? '' : ` above ${limits.above}`;
       throw new UsageError(`${nameOf(flags)} takes a number${range}, not '${value}'.`);
-    },
-  };
-}
-
-export function choice<const C extends string>(flags: string, help: string, choices: readonly C[]): Option<C> {
-  return {
-    flags, help: `${help} (${choices.join(', ')})`,
-    parse: (value) => {
-      const found = choices.find((item) => item === value);
-      if (found !== undefined) return found;
-      throw new UsageError(`${nameOf(flags)} takes ${choices.map((item) => `'${item}'`).join(' or ')}, not '${value}'.`);
     },
   };
 }
@@ -80,7 +75,8 @@ export function parsePair(pair: string, what: string): Record<string, string> {
 /** A JSON object, as text. */
 export function jsonObject(flags: string, help: string): Option<Record<string, unknown>> {
   return {
-    flags, help,
+    flags,
+    help,
     parse: (value) => {
       const parsed = parseOr(value);
       if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Record<string, unknown>;

@@ -53,12 +53,18 @@ async function parseCommand(path: readonly string[], entry: Entry, words: readon
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return { kind: 'help', text: help };
-    throw asUsageError(path, error, parser.options.flatMap(({ flags }) => flags.match(/--[\w-]+/g) ?? []));
+    throw asUsageError(
+      path,
+      error,
+      parser.options.flatMap(({ flags }) => flags.match(/--[\w-]+/g) ?? []),
+    );
   }
   const given = parser.opts();
-  const options = Object.fromEntries(Object.entries(command.options)
-    .map(([key, option]) => [key, given[new ParserOption(option.flags).attributeName()] as unknown])
-    .filter(([, value]) => value !== undefined));
+  const options = Object.fromEntries(
+    Object.entries(command.options)
+      .map(([key, option]) => [key, given[new ParserOption(option.flags).attributeName()] as unknown])
+      .filter(([, value]) => value !== undefined),
+  );
   return { kind: 'command', command, input: { args: parser.args, options } };
 }
 
@@ -88,7 +94,8 @@ function moveGlobalsBack(argv: readonly string[]): string[] {
 
 function unknownCommand(path: readonly string[], entries: Entries, name: string): UsageError {
   const prefix = ['hud', ...path].join(' ');
-  if (name.startsWith('-')) return new UsageError(`${prefix} has no flag '${name}'.`, { hint: `A command comes first: ${prefix} <command> [options].` });
+  if (name.startsWith('-'))
+    return new UsageError(`${prefix} has no flag '${name}'.`, { hint: `A command comes first: ${prefix} <command> [options].` });
   const near = nearest(name, Object.keys(entries));
   const hint = near === undefined ? `Commands: ${Object.keys(entries).join(', ')}.` : `Did you mean \`${prefix} ${near}\`?`;
   return new UsageError(`There is no command '${prefix} ${name}'.`, { hint });

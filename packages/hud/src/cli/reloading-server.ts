@@ -32,11 +32,15 @@ export class ReloadingServer implements AsyncDisposable {
   constructor(load: () => Promise<Environment>, options: BindOptions) {
     this.#load = load;
     this.#options = options;
-    this.#system = { ...nodeHost, listen: async (address, onConnection) => await nodeHost.listen(address, (stream, peer) => {
-      this.#connections += 1;
-      stream.once('close', () => this.#left());
-      onConnection(stream, peer);
-    }) };
+    this.#system = {
+      ...nodeHost,
+      listen: async (address, onConnection) =>
+        await nodeHost.listen(address, (stream, peer) => {
+          this.#connections += 1;
+          stream.once('close', () => this.#left());
+          onConnection(stream, peer);
+        }),
+    };
     this.#lost.promise.catch(() => {}); // whoever waits in runUntil sees it
   }
 
@@ -121,10 +125,13 @@ export class ReloadingServer implements AsyncDisposable {
     try {
       this.#current = { environment, server: await bind(environment, options) };
     } catch (error) {
-      this.#current = { environment: old, server: await bind(old, options).catch((lost: unknown) => {
-        this.#lost.reject(lost);
-        throw lost;
-      }) };
+      this.#current = {
+        environment: old,
+        server: await bind(old, options).catch((lost: unknown) => {
+          this.#lost.reject(lost);
+          throw lost;
+        }),
+      };
       throw error;
     }
   }

@@ -20,7 +20,9 @@ export async function scaffold(target: string, options: { preset: string; force:
     throw new HudError('BAD_ARGUMENT', `${target} can't be used: ${error.message}.`, { cause: error });
   });
   if (present !== undefined && present.length > 0 && !options.force) {
-    throw new HudError('BAD_ARGUMENT', `${target} is not empty.`, { hint: 'Choose another name, or --force to write into it all the same.' });
+    throw new HudError('BAD_ARGUMENT', `${target} is not empty.`, {
+      hint: 'Choose another name, or --force to write into it all the same.',
+    });
   }
   const source = join(packageDirectory(), 'templates', options.preset);
   let madeFrom: string | undefined;
@@ -38,10 +40,12 @@ export async function scaffold(target: string, options: { preset: string; force:
 async function readPreset(source: string, target: string): Promise<[name: string, content: string][]> {
   const values = await placeholders(target);
   const names = await readdir(source);
-  return await Promise.all(names.map(async (name): Promise<[string, string]> => {
-    const content = await readFile(join(source, name), 'utf8');
-    return [RENAMED[name] ?? name, content.replace(/\{\{(\w+)\}\}/g, (found, key: string) => values[key] ?? found)];
-  }));
+  return await Promise.all(
+    names.map(async (name): Promise<[string, string]> => {
+      const content = await readFile(join(source, name), 'utf8');
+      return [RENAMED[name] ?? name, content.replace(/\{\{(\w+)\}\}/g, (found, key: string) => values[key] ?? found)];
+    }),
+  );
 }
 
 async function placeholders(target: string): Promise<Record<string, string>> {
@@ -49,7 +53,11 @@ async function placeholders(target: string): Promise<Record<string, string>> {
   const manifest = JSON.parse(await readFile(join(packageDirectory(), 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
   return {
     environment,
-    package: environment.replaceAll('_', '-').replace(/^-+|-+$/g, '').toLowerCase() || 'environment',
+    package:
+      environment
+        .replaceAll('_', '-')
+        .replace(/^-+|-+$/g, '')
+        .toLowerCase() || 'environment',
     hud: JSON.stringify(dependencyRange()).slice(1, -1), // a path may hold what JSON must escape
     zod: manifest.dependencies.zod ?? '*',
   };

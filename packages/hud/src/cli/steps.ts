@@ -13,7 +13,8 @@ export function stepText(step: Step, turn: number, terminal: Terminal): string[]
   const { dim, red } = terminal;
   const lines = bodyOf(step, turn, terminal);
   const { taskCall } = step;
-  if (taskCall?.phase === 'setup') lines.unshift(rule('setup', terminal), ...indented(`${taskCall.name} ${compact(taskCall.arguments ?? {})}`).map(dim));
+  if (taskCall?.phase === 'setup')
+    lines.unshift(rule('setup', terminal), ...indented(`${taskCall.name} ${compact(taskCall.arguments ?? {})}`).map(dim));
   if (taskCall?.phase === 'evaluate') lines.unshift(rule('grade', terminal), ...gradeLines(taskCall.result, terminal));
   return step.error === undefined ? lines : [...lines, ...indented(step.error, '').map(red)];
 }
@@ -23,7 +24,8 @@ export function stepSummary(step: Step, turn: number, terminal: Terminal): strin
   const fit = (text: string): string => truncate(literalLine(text), terminal.isTTY ? terminal.columns - 1 : 2_000);
   if (step.error !== undefined) return terminal.red(fit(step.error));
   if (step.source === 'agent') return fit(`step ${turn}: ${agentSummary(step)}`);
-  if (step.source === 'tool' && isToolStep(step)) return terminal.dim(fit(`  ${step.result.isError ? 'failed: ' : ''}${blocksText(step.result.content ?? [])}`));
+  if (step.source === 'tool' && isToolStep(step))
+    return terminal.dim(fit(`  ${step.result.isError ? 'failed: ' : ''}${blocksText(step.result.content ?? [])}`));
   if (step.taskCall?.phase === 'setup') return terminal.dim(fit(`started ${step.taskCall.name} ${compact(step.taskCall.arguments ?? {})}`));
   if (step.source === 'user') return fit(`prompt: ${blocksText((step.messages ?? []).map((message) => message.content))}`);
   return undefined;
@@ -39,7 +41,10 @@ function bodyOf(step: Step, turn: number, terminal: Terminal): string[] {
   if (step.source === 'agent') return agentLines(step, turn, terminal);
   if (isToolStep(step)) return toolLines(step, terminal);
   if (step.source === 'subagent') return [rule('subagent', terminal), ...indented(compact('subagent' in step ? step.subagent : {}))];
-  const text = blocksText((step.messages ?? []).map((message) => message.content), '\n\n');
+  const text = blocksText(
+    (step.messages ?? []).map((message) => message.content),
+    '\n\n',
+  );
   return text === '' ? [] : [rule(step.source === 'user' ? 'prompt' : step.source, terminal), ...indented(text, '')];
 }
 
@@ -84,12 +89,15 @@ function indented(text: string, indent = '  '): string[] {
 }
 
 function blocksText(blocks: readonly ContentBlock[], separator = ' '): string {
-  return blocks.map((block) => block.text ?? describe(block)).filter((part) => part !== '').join(separator);
+  return blocks
+    .map((block) => block.text ?? describe(block))
+    .filter((part) => part !== '')
+    .join(separator);
 }
 
 function describe(block: ContentBlock): string {
   if (block.type === 'text') return '';
-  const bytes = block.data === undefined ? undefined : Math.floor(block.data.length * 3 / 4);
+  const bytes = block.data === undefined ? undefined : Math.floor((block.data.length * 3) / 4);
   return `[${[block.type, block.mimeType, bytes === undefined ? undefined : plural(bytes, 'byte')].filter((part) => part !== undefined).join(', ')}]`;
 }
 

@@ -1,9 +1,13 @@
 /** For tests: the real program as a child process, in a folder of its own. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tempDir, type TempDir } from '../testing/temp-dir.ts';
+
+/** The sources are stripped of their types once, not once a process. */
+const NODE_COMPILE_CACHE = join(tmpdir(), 'hud-cli-tests-compile-cache');
 
 const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url));
 
@@ -46,24 +50,26 @@ export async function workplace(): Promise<Workplace> {
 }
 
 function startProgram(cwd: string, args: readonly string[], options: RunOptions): Program {
-  const env = { PATH: process.env.PATH, HOME: cwd, ...options.env };
+  const env = { PATH: process.env.PATH, HOME: cwd, NODE_COMPILE_CACHE, ...options.env };
   const child = spawn(process.execPath, [MAIN, ...args], { cwd, env, stdio: 'pipe' });
   child.stdin?.end(options.stdin ?? '');
   const printed = { stdout: '', stderr: '' };
-  for (const name of ['stdout', 'stderr'] as const) child[name]?.setEncoding('utf8').on('data', (chunk: string) => (printed[name] += chunk));
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name]?.setEncoding('utf8').on('data', (chunk: string) => (printed[name] += chunk));
   const finished = new Promise<Finished>((resolve) => child.once('close', (code) => resolve({ code, ...printed })));
   return {
     child,
     finished,
-    printed: async (stream, pattern) => await new Promise<RegExpExecArray>((resolve, reject) => {
-      const look = (): void => {
-        const match = pattern.exec(printed[stream]);
-        if (match !== null) resolve(match);
-      };
-      child[stream]?.on('data', look);
-      look();
-      void finished.then((end) => reject(new Error(`It ended before printing ${String(pattern)}: ${JSON.stringify(end)}`)));
-    }),
+    printed: async (stream, pattern) =>
+      await new Promise<RegExpExecArray>((resolve, reject) => {
+        const look = (): void => {
+          const match = pattern.exec(printed[stream]);
+          if (match !== null) resolve(match);
+        };
+        child[stream]?.on('data', look);
+        look();
+        void finished.then((end) => reject(new Error(`It ended before printing ${String(pattern)}: ${JSON.stringify(end)}`)));
+      }),
   };
 }
 

@@ -1,7 +1,7 @@
 /** `~/.hud/.env`: what `hud set` saves for this user. `agents/settings.ts` reads it. */
 import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { parseSettings, userSettingsPath } from '../agents/settings.ts';
+import { parseSettings, userSettingsPath } from '../host/settings.ts';
 import { HudError, messageOf } from '../protocol/errors.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -23,19 +23,25 @@ export async function saveUserSettings(changes: Record<string, string>): Promise
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const before = parseSettings(await readFile(path, 'utf8').catch(emptyWhenAbsent));
     const settings = { ...Object.fromEntries(before), ...changes };
-    const lines = Object.keys(settings).toSorted().map((key) => line(key, settings[key] ?? ''));
+    const lines = Object.keys(settings)
+      .toSorted()
+      .map((key) => line(key, settings[key] ?? ''));
     await writeFile(temporary, `${HEADER}${lines.join('\n')}\n`, { mode: 0o600 });
     await chmod(temporary, 0o600); // a umask can only have narrowed it, but a file left over keeps its own mode
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true });
-    throw new HudError('BAD_CONFIG', `${path} can't be written: ${messageOf(cause)}.`, { hint: 'Make the folder writable, or set the variable in the environment.', cause });
+    throw new HudError('BAD_CONFIG', `${path} can't be written: ${messageOf(cause)}.`, {
+      hint: 'Make the folder writable, or set the variable in the environment.',
+      cause,
+    });
   }
 }
 
 /** The format has no escapes, so a value that holds both quotes, or a line break, can't be kept. */
 function line(key: string, value: string): string {
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) throw new UsageError(`'${key}' is not a name for a setting.`, { hint: 'Names consist of letters, digits and underscores.' });
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key))
+    throw new UsageError(`'${key}' is not a name for a setting.`, { hint: 'Names consist of letters, digits and underscores.' });
   const quote = value.includes('"') ? "'" : '"';
   if (value.includes(quote) || /[\r\n\0]/.test(value)) {
     throw new UsageError(`The value of ${key} holds both kinds of quotes or a line break, which the settings file can't keep.`);

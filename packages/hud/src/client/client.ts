@@ -71,7 +71,9 @@ export class Client implements AsyncDisposable {
     const frame: StartFrame = await this.#call('tasks.start', { id, args }, options);
     const { bindings } = frame;
     if (bindings !== undefined && !(isPlainObject(bindings) && Object.values(bindings).every(isPlainObject))) {
-      throw new HudError('PROTOCOL_ERROR', "tasks.start returned 'bindings' that are not an object of objects.", { rpcCode: RPC.internalError });
+      throw new HudError('PROTOCOL_ERROR', "tasks.start returned 'bindings' that are not an object of objects.", {
+        rpcCode: RPC.internalError,
+      });
     }
     return frame;
   }
@@ -190,29 +192,33 @@ export class Client implements AsyncDisposable {
 async function tunnelReply(host: Host, stream: Stream): Promise<void> {
   const reader = new FrameReader();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const onData = (chunk: Uint8Array): void => {
-    reader.push(chunk);
+  // Pulled, not pushed: a stream that was paused by hand would stay so for whoever listens to it next.
+  const onReadable = (): void => {
     try {
-      const reply = reader.next();
-      if (reply === undefined) return;
-      stream.pause();
-      stream.off('data', onData);
-      const rest = reader.rest();
-      if (rest.length > 0) stream.unshift(rest);
-      if (reply.error !== undefined) reject(errorFromWire(reply.error));
-      else resolve();
+      for (let chunk = stream.read() as Uint8Array | null; chunk !== null; chunk = stream.read() as Uint8Array | null) {
+        reader.push(chunk);
+        const reply = reader.next();
+        if (reply === undefined) continue;
+        stream.off('readable', onReadable);
+        const rest = reader.rest();
+        if (rest.length > 0) stream.unshift(rest);
+        if (reply.error === undefined) return resolve();
+        return reject(errorFromWire(reply.error));
+      }
     } catch (error) {
       reject(error);
     }
   };
   const onEnd = (): void => reject(new HudError('CAPABILITY_FAILED', 'The environment closed the capability stream before answering.'));
-  const onError = (cause: Error): void => reject(new HudError('CAPABILITY_FAILED', `The capability stream broke: ${cause.message}.`, { cause }));
-  stream.on('data', onData).once('end', onEnd).once('error', onError);
+  const onError = (cause: Error): void =>
+    reject(new HudError('CAPABILITY_FAILED', `The capability stream broke: ${cause.message}.`, { cause }));
+  stream.on('readable', onReadable).once('end', onEnd).once('error', onError);
   using _timer = host.setTimer(TUNNEL_REPLY_MS, () =>
-    reject(new HudError('CAPABILITY_FAILED', `The environment did not open the capability stream within ${TUNNEL_REPLY_MS} ms.`)));
+    reject(new HudError('CAPABILITY_FAILED', `The environment did not open the capability stream within ${TUNNEL_REPLY_MS} ms.`)),
+  );
   try {
     await promise;
   } finally {
-    stream.off('data', onData).off('end', onEnd).off('error', onError);
+    stream.off('readable', onReadable).off('end', onEnd).off('error', onError);
   }
 }

@@ -1,6 +1,6 @@
 /** Dial until the environment answers, say hello, keep the line alive. */
 import { nodeHost } from '../host/node.ts';
-import { sleep, withDeadline, type Host, type Stream } from '../host/host.ts';
+import { sleep, withDeadline, type Host, type Stream, type Timer } from '../host/host.ts';
 import { decode, encode } from '../protocol/codec.ts';
 import { HudError, messageOf } from '../protocol/errors.ts';
 import { HelloParams, HelloResult, MAX_FRAME_BYTES } from '../protocol/messages.ts';
@@ -65,7 +65,11 @@ export async function connect(address: Address, options: ConnectOptions = {}): P
     const stream = await h.dial({ host: a.host, port: a.port, timeoutMs: limitMs, ...(o.signal ? { signal: o.signal } : {}) });
     const connection = new Connection(stream);
     const params = encode(HelloParams, {
-      maxFrame: MAX_FRAME_BYTES, secret: a.secret, sessionId: o.session?.id, sessionSecret: o.session?.secret, adoptable: o.adoptable,
+      maxFrame: MAX_FRAME_BYTES,
+      secret: a.secret,
+      sessionId: o.session?.id,
+      sessionSecret: o.session?.secret,
+      adoptable: o.adoptable,
     });
     try {
       const work = connection.call('hello', params, o.signal ? { signal: o.signal } : {});
@@ -97,16 +101,21 @@ function keepAlive(host: Host, connection: Connection, greet: () => Promise<unkn
   const everyMs = options.heartbeatMs ?? 10_000;
   const patienceMs = options.patienceMs ?? 20_000;
   if (everyMs <= 0) return;
+  let timer: Timer | undefined;
   const next = (): void => {
-    const timer = host.setTimer(everyMs, () => void beat(), { unref: true });
-    connection.closed.addEventListener('abort', () => timer.cancel(), { once: true });
+    timer = host.setTimer(everyMs, () => void beat(), { unref: true });
   };
+  connection.closed.addEventListener('abort', () => timer?.cancel(), { once: true });
   const beat = async (): Promise<void> => {
     if (connection.closed.aborted) return;
     if (connection.isIdle) {
       try {
-        await withDeadline(host, greet(), patienceMs, () => new HudError('CONNECTION_LOST',
-          `The environment gave no sign of life for ${patienceMs} ms.`));
+        await withDeadline(
+          host,
+          greet(),
+          patienceMs,
+          () => new HudError('CONNECTION_LOST', `The environment gave no sign of life for ${patienceMs} ms.`),
+        );
       } catch (error) {
         // An error frame is a sign of life, though from a peer that wants no heartbeats.
         if (error instanceof HudError && error.rpcCode !== undefined) return;
@@ -133,7 +142,12 @@ function silent(limitMs: number): HudError {
 }
 
 function unreachable(address: Address, readyMs: number, cause: unknown): HudError {
-  return new HudError('RUNTIME_UNREACHABLE', `No environment answered at ${address.host}:${address.port} within ${readyMs / 1000} s: ${messageOf(cause)}`, {
-    hint: 'Start one with `hud serve env.ts`, or pass another runtime.', cause,
-  });
+  return new HudError(
+    'RUNTIME_UNREACHABLE',
+    `No environment answered at ${address.host}:${address.port} within ${readyMs / 1000} s: ${messageOf(cause)}`,
+    {
+      hint: 'Start one with `hud serve env.ts`, or pass another runtime.',
+      cause,
+    },
+  );
 }

@@ -26,6 +26,8 @@ export class Connection {
   /** Calls that were sent, oldest first; more than one only while a call is being interrupted. */
   #pending: Pending[] = [];
   #queue: Promise<unknown> = Promise.resolve();
+  /** Calls that have not been answered yet, sent or not. */
+  #waiting = 0;
   #lastId = 0;
   #peerFrameBytes: number = PYTHON_16_FRAME_BYTES;
 
@@ -44,7 +46,7 @@ export class Connection {
 
   /** No call is in flight or queued behind one. */
   get isIdle(): boolean {
-    return this.#pending.length === 0;
+    return this.#waiting === 0;
   }
 
   /** What the peer said it reads at most; a Python peer never says. */
@@ -58,8 +60,14 @@ export class Connection {
    *   can't read the request; CONNECTION_LOST or PROTOCOL_ERROR when the connection is gone
    */
   call(method: string, params: unknown, options: { signal?: AbortSignal } = {}): Promise<JsonObject> {
-    const turn = this.#queue.then(() => this.#send(method, params, options.signal));
-    this.#queue = turn.catch(() => {});
+    // Sent at once where nothing is before it, so that an interrupt right behind it finds it sent.
+    const isFree = this.#waiting === 0;
+    this.#waiting += 1;
+    const turn = isFree ? this.#send(method, params, options.signal) : this.#queue.then(() => this.#send(method, params, options.signal));
+    const settled = (): void => {
+      this.#waiting -= 1;
+    };
+    this.#queue = turn.then(settled, settled);
     return turn;
   }
 
@@ -107,9 +115,13 @@ export class Connection {
     if (pending === undefined || frame.id !== pending.id) {
       // A server that can't read a request answers with id null and closes; its words beat "wrong id".
       if (frame.id === null && frame.error !== undefined) throw errorFromWire(frame.error);
-      throw new HudError('PROTOCOL_ERROR', `A reply with id ${JSON.stringify(frame.id)} arrived where ${pending?.id ?? 'none'} was awaited.`, {
-        rpcCode: RPC.internalError,
-      });
+      throw new HudError(
+        'PROTOCOL_ERROR',
+        `A reply with id ${JSON.stringify(frame.id)} arrived where ${pending?.id ?? 'none'} was awaited.`,
+        {
+          rpcCode: RPC.internalError,
+        },
+      );
     }
     this.#pending.shift();
     if (frame.error !== undefined && frame.error !== null) pending.reject(errorFromWire(frame.error));
@@ -133,7 +145,8 @@ function connectionLost(reason: string, cause?: unknown): HudError {
 function perhapsTooLarge(error: HudError, bytes: number): HudError {
   if (error.code !== 'CONNECTION_LOST') return error;
   return new HudError(error.code, `${error.message} It was lost on a message of ${bytes} bytes.`, {
-    cause: error, hint: `Python environments up to 0.6.15 read at most ${PYTHON_FRAME_BYTES} bytes a message. Shorten the answer or arguments, or upgrade the environment.`,
+    cause: error,
+    hint: `Python environments up to 0.6.15 read at most ${PYTHON_FRAME_BYTES} bytes a message. Shorten the answer or arguments, or upgrade the environment.`,
   });
 }
 

@@ -22,7 +22,10 @@ export function promptMessages(prompt: unknown): PromptMessage[] {
 
 /** The text of all turns, joined by blank lines. */
 export function promptText(messages: readonly PromptMessage[]): string {
-  return messages.map((message) => message.content.text).filter((text) => text !== undefined).join('\n\n');
+  return messages
+    .map((message) => message.content.text)
+    .filter((text) => text !== undefined)
+    .join('\n\n');
 }
 
 function turnsOf(item: unknown): PromptMessage[] {
@@ -33,7 +36,8 @@ function turnsOf(item: unknown): PromptMessage[] {
     if (typeof block === 'string') return textTurn(role, block);
     if (block === undefined || block === null) return textTurn(role, '');
     const parsed = z.safeParse(ContentBlock, block);
-    if (!parsed.success) throw new HudError('PROTOCOL_ERROR', `A prompt turn holds no content block: ${stringifyJson(block).slice(0, 200)}.`);
+    if (!parsed.success)
+      throw new HudError('PROTOCOL_ERROR', `A prompt turn holds no content block: ${stringifyJson(block).slice(0, 200)}.`);
     return { role, content: parsed.data };
   });
 }

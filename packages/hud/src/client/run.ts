@@ -21,9 +21,7 @@ export interface RunInit {
 }
 
 /** How the run ended; undefined while it lasts. */
-export type RunEnd =
-  | { class: 'graded'; error?: HudError }
-  | { class: FaultClass; error: HudError };
+export type RunEnd = { class: 'graded'; error?: HudError } | { class: FaultClass; error: HudError };
 
 /** One agent on one task: a live handle while the agent works, the result afterwards. */
 export class Run {
@@ -78,7 +76,10 @@ export class Run {
   /** @throws HudError CONNECTION_LOST for a run that never had, or no longer has, an environment */
   get client(): Client {
     if (this.#client !== undefined) return this.#client;
-    throw new HudErrorClass('CONNECTION_LOST', 'This run has no environment: it ended before one was connected, or was read from the record.');
+    throw new HudErrorClass(
+      'CONNECTION_LOST',
+      'This run has no environment: it ended before one was connected, or was read from the record.',
+    );
   }
 
   get traceId(): string {
@@ -164,7 +165,11 @@ export class Run {
 function asGraderFault(value: unknown): HudError {
   const error = toHudError(value);
   if (error.faultClass === 'grader' || error.rpcCode === undefined) return error;
-  return new HudErrorClass('GRADE_FAILED', error.message, { cause: error, rpcCode: error.rpcCode, ...(error.hint ? { hint: error.hint } : {}) });
+  return new HudErrorClass('GRADE_FAILED', error.message, {
+    cause: error,
+    rpcCode: error.rpcCode,
+    ...(error.hint ? { hint: error.hint } : {}),
+  });
 }
 
 function randomTraceId(): string {

@@ -61,7 +61,10 @@ export class Access {
   /** @throws HudError UNAUTHORIZED */
   solutions(isOwner: boolean): void {
     if (isOwner || this.#options.allowSolutions) return;
-    throw unauthorized('This environment shows its solutions only to whoever placed it.', 'Serve it with --allow-solutions, or let the runtime start it.');
+    throw unauthorized(
+      'This environment shows its solutions only to whoever placed it.',
+      'Serve it with --allow-solutions, or let the runtime start it.',
+    );
   }
 }
 

@@ -5,9 +5,16 @@ import type { JsonObject } from '../protocol/json.ts';
 import type { Task } from '../protocol/task.ts';
 import type { StandardSchema } from './schema.ts';
 import {
-  makeTemplate, mintTask,
-  type Answer, type NoArgs, type Template, type TemplateContext, type TemplateFactory, type TemplateFunction,
-  type TemplateOptions, type TypedContext,
+  makeTemplate,
+  mintTask,
+  type Answer,
+  type NoArgs,
+  type Template,
+  type TemplateContext,
+  type TemplateFactory,
+  type TemplateFunction,
+  type TemplateOptions,
+  type TypedContext,
 } from './template.ts';
 
 export interface EnvironmentInit {
@@ -28,7 +35,7 @@ const registry = globalThis as { [LINKS]?: WeakMap<Task, Environment> };
 const LINKS = Symbol.for('hud.environment.links');
 const links = (registry[LINKS] ??= new WeakMap<Task, Environment>());
 
-export class Environment implements AsyncDisposable {
+export class Environment {
   readonly name: string;
   readonly version: string;
   readonly [BRAND] = true;
@@ -198,7 +205,8 @@ export function isEnvironment(value: unknown): value is Environment {
   return typeof value === 'object' && value !== null && (value as { [BRAND]?: unknown })[BRAND] === true;
 }
 
-/** The live environment that minted the task; undefined for rows read from data, and for copies. */
+/** The live environment that minted the task, or the task it is a copy of; undefined for rows read from data. */
 export function environmentOf(task: Task): Environment | undefined {
-  return links.get(task);
+  const { origin } = task;
+  return links.get(task) ?? (origin?.env === task.env ? environmentOf(origin) : undefined);
 }

@@ -55,12 +55,15 @@ async function candidates(path: string): Promise<Candidate[]> {
       if (await stat(path + suffix).catch(() => undefined)) return [fileCandidate(path + suffix)];
     }
   }
-  if (found === undefined) throw new HudError('BAD_SOURCE', `There is no file or directory ${path}.`, { hint: 'Check the path; it is relative to the current directory.' });
+  if (found === undefined)
+    throw new HudError('BAD_SOURCE', `There is no file or directory ${path}.`, {
+      hint: 'Check the path; it is relative to the current directory.',
+    });
   const directory = dirname(resolve(path));
   const beside: Candidate[] = [];
   for (const name of ['env.ts', 'env.mts', 'env.js', 'env.mjs']) {
     const file = join(directory, name);
-    if (file !== resolve(path) && await stat(file).catch(() => undefined)) beside.push(fileCandidate(file));
+    if (file !== resolve(path) && (await stat(file).catch(() => undefined))) beside.push(fileCandidate(file));
   }
   return [...(isSourceFile(path) ? [fileCandidate(path)] : []), ...beside, directoryCandidate(directory)];
 }
@@ -86,7 +89,11 @@ export async function sourceFiles(directory: string): Promise<string[]> {
     .map((name) => join(directory, name));
 }
 
-async function choose(modules: Record<string, unknown>[], name: string | undefined, args: Record<string, string> | undefined): Promise<Environment | undefined> {
+async function choose(
+  modules: Record<string, unknown>[],
+  name: string | undefined,
+  args: Record<string, string> | undefined,
+): Promise<Environment | undefined> {
   const found = new Map<Environment, string[]>();
   const note = (environment: Environment, label: string): void => {
     found.set(environment, [...(found.get(environment) ?? []), label]);
@@ -98,9 +105,15 @@ async function choose(modules: Record<string, unknown>[], name: string | undefin
       else for (const task of tasksIn(value)) noteTask(task, note);
     }
   }
-  const matches = name === undefined ? [...found.keys()] : [...found].filter(([env, keys]) => env.name === name || keys.includes(name)).map(([env]) => env);
+  const matches =
+    name === undefined
+      ? [...found.keys()]
+      : [...found].filter(([env, keys]) => env.name === name || keys.includes(name)).map(([env]) => env);
   if (matches.length <= 1) return matches[0];
-  const names = matches.map((environment) => environment.name).toSorted().join(', ');
+  const names = matches
+    .map((environment) => environment.name)
+    .toSorted()
+    .join(', ');
   throw new HudError('ENVIRONMENT_NOT_FOUND', `Several environments are here: ${names}.`, { hint: 'Name one: env.ts:name.' });
 }
 

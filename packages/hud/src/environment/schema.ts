@@ -9,7 +9,10 @@ export interface StandardSchema<Input = unknown, Output = Input> {
     readonly vendor: string;
     readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
-    readonly jsonSchema?: { input(options: { target: string }): Record<string, unknown>; output(options: { target: string }): Record<string, unknown> };
+    readonly jsonSchema?: {
+      input(options: { target: string }): Record<string, unknown>;
+      output(options: { target: string }): Record<string, unknown>;
+    };
   };
 }
 
@@ -38,8 +41,9 @@ export function argsJsonSchema(schema: StandardSchema | undefined, templateId: s
     });
   }
   const { $schema: _dialect, title: _title, properties, required, additionalProperties, ...rest } = raw;
-  const members = Object.entries(isPlainObject(properties) ? properties : {}).map(([name, member]) =>
-    [name, isPlainObject(member) ? { title: titleCase(name), ...withoutSafeIntegerBounds(member) } : member] as const);
+  const members = Object.entries(isPlainObject(properties) ? properties : {}).map(
+    ([name, member]) => [name, isPlainObject(member) ? { title: titleCase(name), ...withoutSafeIntegerBounds(member) } : member] as const,
+  );
   return {
     ...rest,
     type: 'object',
@@ -92,5 +96,9 @@ function withoutSafeIntegerBounds(schema: JsonObject): JsonObject {
 }
 
 function titleCase(name: string): string {
-  return name.replace(/[_-]+/g, ' ').replace(/([a-z])([A-Z])/g, '$1 $2').trim().replace(/(^|\s)\S/g, (c) => c.toUpperCase());
+  return name
+    .replace(/[_-]+/g, ' ')
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .trim()
+    .replace(/(^|\s)\S/g, (c) => c.toUpperCase());
 }

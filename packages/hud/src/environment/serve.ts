@@ -58,8 +58,16 @@ export async function bind(environment: Environment, options: BindOptions = {}):
   environment.onWarning(options.onWarning ?? (() => {}));
   const access = new Access(options, system.randomHex(32));
   const limitMs = (options.readyTimeout ?? 120) * 1000;
-  await withDeadline(system, environment.start(), limitMs, () => new HudError('TEMPLATE_FAILED',
-    `The initialize hooks of environment '${environment.name}' did not finish within ${limitMs / 1000} s.`));
+  await withDeadline(
+    system,
+    environment.start(),
+    limitMs,
+    () =>
+      new HudError(
+        'TEMPLATE_FAILED',
+        `The initialize hooks of environment '${environment.name}' did not finish within ${limitMs / 1000} s.`,
+      ),
+  );
   const server = new Server(environment, access, system, options);
   try {
     return await server.listen(options.host ?? '127.0.0.1', options.port ?? 0);

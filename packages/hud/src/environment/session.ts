@@ -74,6 +74,7 @@ class Session {
   #peerFrameBytes: number;
   /** The task of the request that is being handled. */
   #active: TaskRunner | undefined;
+  #isInterrupted = false;
   #isAdmitted = false;
   #isOwner = false;
 
@@ -86,6 +87,7 @@ class Session {
 
   async handle(request: JsonObject): Promise<'ended' | 'open'> {
     const isNotification = request.id === undefined || request.id === null;
+    this.#isInterrupted = false;
     try {
       const result = await this.#dispatch(request);
       if (!isNotification) await this.#frames.writeBytes(await this.#reply(request, result));
@@ -98,6 +100,7 @@ class Session {
 
   /** Closes the task that is starting or grading right now; its request is answered with an error. */
   async interrupt(): Promise<void> {
+    this.#isInterrupted = true; // the request may not have come to its task yet
     await this.#active?.close();
   }
 
@@ -109,13 +112,20 @@ class Session {
     if (method !== 'hello' && !this.#isAdmitted) this.#admit(undefined);
     const params = paramsObject(given);
     switch (method) {
-      case 'hello': return await this.#hello(params);
-      case 'tasks.list': return { tasks: this.#context.environment.listTemplates().map((template) => encode(TaskEntry, templateEntry(template))) };
-      case 'tasks.start': return await this.#start(params);
-      case 'tasks.grade': return await this.#grade(params);
-      case 'tasks.solve': return await this.#solve();
-      case 'tasks.cancel': return await this.#cancel({ cancelled: true });
-      case 'bye': return await this.#cancel({ goodbye: true });
+      case 'hello':
+        return await this.#hello(params);
+      case 'tasks.list':
+        return { tasks: this.#context.environment.listTemplates().map((template) => encode(TaskEntry, templateEntry(template))) };
+      case 'tasks.start':
+        return await this.#start(params);
+      case 'tasks.grade':
+        return await this.#grade(params);
+      case 'tasks.solve':
+        return await this.#solve();
+      case 'tasks.cancel':
+        return await this.#cancel({ cancelled: true });
+      case 'bye':
+        return await this.#cancel({ goodbye: true });
       default: {
         const name = method === undefined ? '' : String(method);
         throw new HudError('PROTOCOL_ERROR', `method not found: ${name}`, { rpcCode: RPC.methodNotFound });
@@ -171,6 +181,7 @@ class Session {
 
   async #during<T>(runner: TaskRunner, work: Promise<T>): Promise<T> {
     this.#active = runner;
+    if (this.#isInterrupted) void runner.close();
     try {
       return await work;
     } finally {
@@ -203,9 +214,15 @@ class Session {
     }
     const reason = `the reply to ${String(request.method)} has ${bytes.length - 1} bytes, but this client reads at most ${this.#peerFrameBytes} a message`;
     this.#context.environment.warn(reason);
-    return encodeFrame(errorReply(request.id, new HudError('FRAME_TOO_LARGE', reason, {
-      rpcCode: RPC.serverError, hint: 'Clients of this package read 64 MiB. For a Python client from 0.6.16 on, which reads 16 MiB, serve with --peer-frame-limit 16777216.',
-    })));
+    return encodeFrame(
+      errorReply(
+        request.id,
+        new HudError('FRAME_TOO_LARGE', reason, {
+          rpcCode: RPC.serverError,
+          hint: 'Clients of this package read 64 MiB. For a Python client from 0.6.16 on, which reads 16 MiB, serve with --peer-frame-limit 16777216.',
+        }),
+      ),
+    );
   }
 }
 

@@ -52,7 +52,11 @@ export class Sessions {
     const { runner } = session;
     if (runner === undefined) return;
     if (this.#isClosed) return await runner.close();
-    const expiry = this.#host.setTimer(this.#options.parkingSeconds * 1000, () => void this.#evict(session.id, 'nobody came back for it in time'), { unref: true });
+    const expiry = this.#host.setTimer(
+      this.#options.parkingSeconds * 1000,
+      () => void this.#evict(session.id, 'nobody came back for it in time'),
+      { unref: true },
+    );
     this.#parked.set(session.id, { ...session, runner, expiry });
     const [oldest] = this.#parked.keys();
     if (this.#parked.size > this.#options.maxParked && oldest !== undefined) await this.#evict(oldest, 'too many tasks are parked');
@@ -85,8 +89,13 @@ export class Sessions {
     const [only, ...others] = free;
     if (only === undefined) throw new HudError('PROTOCOL_ERROR', 'no task in progress', { rpcCode: RPC.invalidRequest });
     if (others.length > 0) {
-      const ids = free.map((parked) => parked.id).toSorted().join(', ');
-      throw new HudError('PROTOCOL_ERROR', `${free.length} parked sessions (${ids}); resume one by sending hello with its session_id`, { rpcCode: RPC.invalidRequest });
+      const ids = free
+        .map((parked) => parked.id)
+        .toSorted()
+        .join(', ');
+      throw new HudError('PROTOCOL_ERROR', `${free.length} parked sessions (${ids}); resume one by sending hello with its session_id`, {
+        rpcCode: RPC.invalidRequest,
+      });
     }
     const { expiry, runner } = this.#unpark(only);
     expiry.cancel();

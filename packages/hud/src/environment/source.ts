@@ -59,10 +59,14 @@ async function loadTogether(paths: readonly string[]): Promise<{ path: string; e
 async function importBundle(bundle: string, path: string): Promise<Record<string, unknown>> {
   process.setSourceMapsEnabled(true); // so that stacks name the user's lines
   try {
-    return await import(pathToFileURL(bundle).href) as Record<string, unknown>;
+    return (await import(pathToFileURL(bundle).href)) as Record<string, unknown>;
   } catch (cause) {
     const place = placeIn(cause);
-    throw new HudError('BAD_SOURCE', `${path} failed while it was loaded: ${messageOf(cause)}${place === undefined ? '' : `\n  at ${place}`}`, { cause });
+    throw new HudError(
+      'BAD_SOURCE',
+      `${path} failed while it was loaded: ${messageOf(cause)}${place === undefined ? '' : `\n  at ${place}`}`,
+      { cause },
+    );
   }
 }
 
@@ -72,14 +76,15 @@ async function importBundle(bundle: string, path: string): Promise<Record<string
  */
 async function bundleSource(path: string): Promise<string> {
   const found = await stat(path).catch(() => undefined);
-  if (found === undefined) throw new HudError('BAD_SOURCE', `There is no file ${path}.`, { hint: 'Check the path; it is relative to the current directory.' });
+  if (found === undefined)
+    throw new HudError('BAD_SOURCE', `There is no file ${path}.`, { hint: 'Check the path; it is relative to the current directory.' });
   return await makeBundle(resolve(path), path);
 }
 
 /** @param shown the path as the user wrote it */
 async function makeBundle(entry: string | StdinOptions, shown: string): Promise<string> {
   const { build } = await import('esbuild');
-  const directory = typeof entry === 'string' ? dirname(entry) : entry.resolveDir ?? '.';
+  const directory = typeof entry === 'string' ? dirname(entry) : (entry.resolveDir ?? '.');
   try {
     const result = await build({
       ...(typeof entry === 'string' ? { entryPoints: [entry] } : { stdin: entry }),
@@ -108,13 +113,15 @@ function packagesOutside(): Plugin {
     name: 'packages-outside',
     setup(build) {
       build.onResolve({ filter: /^[^./]/ }, async (args) => {
-        if (args.pluginData === SKIP || args.kind === 'entry-point' || args.path.startsWith('node:') || isAbsolute(args.path)) return undefined;
+        if (args.pluginData === SKIP || args.kind === 'entry-point' || args.path.startsWith('node:') || isAbsolute(args.path))
+          return undefined;
         if (isBuiltin(args.path)) return { path: args.path, external: true };
         const options = { kind: args.kind, resolveDir: args.resolveDir, importer: args.importer, pluginData: SKIP };
         let found = await build.resolve(args.path, options);
         // A project without an installed copy (a fresh scaffold, a lone file) gets this package's own, and what it brings.
         if (found.errors.length > 0) found = await build.resolve(args.path, { ...options, resolveDir: PACKAGE_DIRECTORY });
         if (found.errors.length > 0 || found.external) return { errors: found.errors, external: found.external, path: found.path };
+        if (IS_BUILT && found.path.startsWith(PACKAGE_DIRECTORY)) return { path: pathToFileURL(ownEntry(args.path)).href, external: true };
         const isPackage = /[\\/]node_modules[\\/]/.test(found.path) || !isWithinProject(args.resolveDir, found.path);
         return isPackage ? { path: pathToFileURL(found.path).href, external: true } : { path: found.path };
       });
@@ -149,6 +156,13 @@ function ownFileNames(): Plugin {
       });
     },
   };
+}
+
+const IS_BUILT = !import.meta.url.endsWith('.ts');
+
+/** This package's own build, where a project's path aliases lead to its sources. */
+function ownEntry(name: string): string {
+  return createRequire(join(PACKAGE_DIRECTORY, 'package.json')).resolve(name);
 }
 
 const SKIP = Symbol('resolve without this plugin');
@@ -207,7 +221,8 @@ function isUnwritable(cause: unknown): boolean {
 function compileError(path: string, directory: string, cause: unknown): HudError {
   if (cause instanceof HudError) return cause;
   const errors = (cause as Partial<BuildFailure>).errors;
-  if (!Array.isArray(errors) || errors.length === 0) return new HudError('BAD_SOURCE', `${path} can't be compiled: ${messageOf(cause)}`, { cause });
+  if (!Array.isArray(errors) || errors.length === 0)
+    return new HudError('BAD_SOURCE', `${path} can't be compiled: ${messageOf(cause)}`, { cause });
   const lines = errors.slice(0, 5).map(({ text, location }) => {
     if (location === null) return text;
     const file = resolve(directory, location.file);

@@ -85,7 +85,8 @@ export class TaskRunner {
     const { solution } = this.#options.template.options;
     if (solution === undefined) {
       throw new HudError('TEMPLATE_NOT_FOUND', `Task '${this.taskId}' has no reference solution.`, {
-        rpcCode: RPC.serverError, hint: `Give the template a 'solution' to run the agent 'oracle' on it.`,
+        rpcCode: RPC.serverError,
+        hint: `Give the template a 'solution' to run the agent 'oracle' on it.`,
       });
     }
     try {
@@ -161,16 +162,20 @@ async function bindArgs({ template, strictArgs }: RunnerOptions, args: JsonObjec
   if (unknown.length > 0 || missing.length > 0) {
     const names = unknown.length > 0 ? unknown : Object.keys(args).toSorted();
     const reason = unknown.length > 0 ? `it has no argument ${unknown.join(', ')}` : `missing ${missing.join(', ')}`;
-    throw new HudError('BAD_ARGUMENT', `task '${template.id}': bad args [${names.map((n) => `'${n}'`).join(', ')}]: ${reason}`, { rpcCode: RPC.serverError });
+    throw new HudError('BAD_ARGUMENT', `task '${template.id}': bad args [${names.map((n) => `'${n}'`).join(', ')}]: ${reason}`, {
+      rpcCode: RPC.serverError,
+    });
   }
   const schema = template.options.args;
   if (schema === undefined) return args;
   const asGiven = await check(schema, args);
   if (asGiven.ok) return asGiven.value;
-  const reread = Object.fromEntries(Object.entries(args).map(([name, value]) => {
-    const parsed = asGiven.badKeys.includes(name) && typeof value === 'string' ? tryJson(value) : undefined;
-    return [name, parsed === undefined ? value : parsed.value];
-  }));
+  const reread = Object.fromEntries(
+    Object.entries(args).map(([name, value]) => {
+      const parsed = asGiven.badKeys.includes(name) && typeof value === 'string' ? tryJson(value) : undefined;
+      return [name, parsed === undefined ? value : parsed.value];
+    }),
+  );
   const asJson = await check(schema, reread);
   if (asJson.ok) return asJson.value;
   if (strictArgs === false) return args;
@@ -191,7 +196,10 @@ export function gradeFrame(value: unknown, isReturn: boolean, taskId: string): G
   if (isEvaluation(value)) return evaluationFrame(value, taskId);
   const { score } = value;
   if (typeof score !== 'number' && typeof score !== 'boolean') {
-    throw invalid(taskId, `yielded an object without a numeric 'score'; its keys are ${Object.keys(value).toSorted().join(', ') || 'none'} (yield a number, or add one)`);
+    throw invalid(
+      taskId,
+      `yielded an object without a numeric 'score'; its keys are ${Object.keys(value).toSorted().join(', ') || 'none'} (yield a number, or add one)`,
+    );
   }
   return { ...value, score: finite(Number(score), taskId) };
 }
@@ -214,7 +222,13 @@ function evaluationFrame(value: JsonObject, taskId = ''): GradeFrame {
 
 /** All five keys, always: a strict reader refuses others and misses none. */
 function wireSubScore(node: NonNullable<EvaluationResult['subscores']>[number]): JsonObject {
-  return { name: node.name, weight: node.weight ?? 1, value: node.value, children: node.children?.map(wireSubScore) ?? null, info: node.info ?? null };
+  return {
+    name: node.name,
+    weight: node.weight ?? 1,
+    value: node.value,
+    children: node.children?.map(wireSubScore) ?? null,
+    info: node.info ?? null,
+  };
 }
 
 function finite(score: number, taskId: string): number {
@@ -224,12 +238,19 @@ function finite(score: number, taskId: string): number {
 
 function invalid(taskId: string, what: string): HudError {
   return new HudError('GRADE_INVALID', `task '${taskId}' ${what}.`, {
-    rpcCode: RPC.serverError, hint: 'A template may yield a number, { score }, or an evaluation result with a reward.',
+    rpcCode: RPC.serverError,
+    hint: 'A template may yield a number, { score }, or an evaluation result with a reward.',
   });
 }
 
 function describe(value: unknown): string {
-  return typeof value === 'string' ? `the string ${JSON.stringify(value.slice(0, 60))}` : value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value;
+  return typeof value === 'string'
+    ? `the string ${JSON.stringify(value.slice(0, 60))}`
+    : value === null
+      ? 'null'
+      : Array.isArray(value)
+        ? 'a list'
+        : typeof value;
 }
 
 function tryJson(text: string): { value: unknown } | undefined {

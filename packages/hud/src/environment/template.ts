@@ -20,7 +20,6 @@ export interface TemplateContext {
   publishBinding(capability: string, data: JsonObject): void;
 }
 
-
 /** The context of a template with `returns`. */
 export interface TypedContext<T> extends TemplateContext {
   /** The same answer with its declared type, which `yield` itself can't tell: `answer(yield 'How many?')`. */
@@ -100,7 +99,8 @@ export function mintTask(environment: string, template: Template, args: JsonObje
   if (!isPlainObject(args)) throw new HudError('BAD_ARGUMENT', `${template.id}() takes one object of arguments.`);
   const given = Object.fromEntries(Object.entries(args).filter(([, value]) => value !== undefined));
   const unknown = unknownNames(template, given);
-  if (unknown.length > 0) throw new HudError('BAD_ARGUMENT', `${template.id}() has no argument ${unknown.map((name) => `'${name}'`).join(', ')}.`);
+  if (unknown.length > 0)
+    throw new HudError('BAD_ARGUMENT', `${template.id}() has no argument ${unknown.map((name) => `'${name}'`).join(', ')}.`);
   const checked = template.options.args === undefined ? undefined : checkNow(template.options.args, given);
   if (checked?.ok === false) throw new HudError('BAD_ARGUMENT', `${template.id}(): ${checked.problems}.`);
   return new Task({ env: environment, id: template.id, args: given } satisfies TaskInit);
@@ -110,5 +110,7 @@ export function mintTask(environment: string, template: Template, args: JsonObje
 export function unknownNames(template: Template, args: JsonObject): string[] {
   if (template.argsSchema.additionalProperties === true) return [];
   const known = template.argsSchema.properties as JsonObject;
-  return Object.keys(args).filter((name) => !Object.hasOwn(known, name)).toSorted();
+  return Object.keys(args)
+    .filter((name) => !Object.hasOwn(known, name))
+    .toSorted();
 }

@@ -12,7 +12,11 @@ import type { FrameStream } from './frame-stream.ts';
 const DIAL_MS = 10_000;
 
 /** Settles when the stream is over. A refusal is one reply, if the request had an id, and the end. */
-export async function openTunnel(frames: FrameStream, request: JsonObject, context: { environment: Environment; access: Access; host: Host; peer: Peer }): Promise<void> {
+export async function openTunnel(
+  frames: FrameStream,
+  request: JsonObject,
+  context: { environment: Environment; access: Access; host: Host; peer: Peer },
+): Promise<void> {
   const wantsReply = request.id !== undefined && request.id !== null;
   let backend: Stream;
   let name: string;

@@ -42,17 +42,20 @@ const TEARDOWN_MS = 15_000;
 export async function runBatch(batch: Batch): Promise<void> {
   const host = batch.host ?? nodeHost;
   const stop = new AbortController();
-  const signal = AbortSignal.any([stop.signal, ...(batch.signal ? [batch.signal] : []), ...(batch.job.store ? [batch.job.store.failed] : [])]);
+  const signal = AbortSignal.any([
+    stop.signal,
+    ...(batch.signal ? [batch.signal] : []),
+    ...(batch.job.store ? [batch.job.store.failed] : []),
+  ]);
   const slots = expand(batch, host);
-  const done: (Run | undefined)[] = [];
+  const ended: number[] = [];
   const teardowns = new Set<Promise<unknown>>();
   const base = batch.job.runs.length;
   await using _scope = await batch.provider.open?.();
   try {
     await eachSlot(slots, batch.maxConcurrent ?? batch.provider.defaultConcurrency ?? slots.length, signal, async (slot, index) => {
       const { run, teardown } = await runSlot(slot, batch, host, signal);
-      done[index] = run;
-      batch.job.runs.splice(base, Infinity, ...done.filter((ended) => ended !== undefined));
+      batch.job.runs.splice(base + insertSorted(ended, index), 0, run);
       batch.emit({ type: 'run-ended', job: batch.job, run });
       teardowns.add(teardown);
       // The place counts against the limit until it is gone, unless its rollout ran out of time.
@@ -63,9 +66,20 @@ export async function runBatch(batch: Batch): Promise<void> {
     stop.abort(error);
     throw error;
   } finally {
-    await withDeadline(host, Promise.allSettled(teardowns), TEARDOWN_MS, () => new HudError('RUNTIME_UNREACHABLE',
-      `Some environments were not torn down within ${TEARDOWN_MS / 1000} s.`));
+    await withDeadline(
+      host,
+      Promise.allSettled(teardowns),
+      TEARDOWN_MS,
+      () => new HudError('RUNTIME_UNREACHABLE', `Some environments were not torn down within ${TEARDOWN_MS / 1000} s.`),
+    );
   }
+}
+
+/** @returns where the value went; runs end nearly in order, so this looks from the end */
+function insertSorted(sorted: number[], value: number): number {
+  const at = sorted.findLastIndex((other) => other < value) + 1;
+  sorted.splice(at, 0, value);
+  return at;
 }
 
 function expand({ tasks, group }: Batch, host: Host): Slot[] {
@@ -76,7 +90,12 @@ function expand({ tasks, group }: Batch, host: Host): Slot[] {
 }
 
 /** Workers that pull, so that a hundred thousand waiting slots cost nothing. */
-async function eachSlot(slots: readonly Slot[], width: number, signal: AbortSignal, work: (slot: Slot, index: number) => Promise<void>): Promise<void> {
+async function eachSlot(
+  slots: readonly Slot[],
+  width: number,
+  signal: AbortSignal,
+  work: (slot: Slot, index: number) => Promise<void>,
+): Promise<void> {
   let next = 0;
   let failure: { error: unknown } | undefined;
   const pull = async (): Promise<void> => {
@@ -104,12 +123,24 @@ async function runSlot(slot: Slot, batch: Batch, host: Host, signal: AbortSignal
   const trace = new Trace(traceId, { sink: onStep, now: () => host.now() });
   const run: Run = new Run({ task: slot.task, trace, jobId: job.id, groupId: slot.groupId, repeat: slot.repeat });
   await job.store?.startRun({
-    traceId, jobId: job.id, slug: run.slug, taskId: run.taskId, repeat: run.repeat, attempt: run.attempt,
-    groupId: slot.groupId, agent: agent.name, ...(agent.model === undefined ? {} : { model: agent.model }), startedAt: host.now(),
+    traceId,
+    jobId: job.id,
+    slug: run.slug,
+    taskId: run.taskId,
+    repeat: run.repeat,
+    attempt: run.attempt,
+    groupId: slot.groupId,
+    agent: agent.name,
+    ...(agent.model === undefined ? {} : { model: agent.model }),
+    startedAt: host.now(),
   });
   emit({ type: 'run-started', job, run });
   const ended = await rollout(run, {
-    agent, provider, host, signal, rolloutTimeout: batch.rolloutTimeout,
+    agent,
+    provider,
+    host,
+    signal,
+    rolloutTimeout: batch.rolloutTimeout,
     onPhase: (phase) => emit({ type: 'phase', job, run, phase }),
   });
   await job.store?.finishRun(traceId, finishOf(run, host));
@@ -132,7 +163,8 @@ function finishOf(run: Run, host: Host): RunFinish {
     reward: isGraded ? verdict.reward : undefined,
     grade: isGraded ? verdict.raw : undefined,
     answer: trace.content,
-    error: error === undefined ? undefined : withoutUndefined({ code: error.code, message: error.message, hint: error.hint, data: error.data }),
+    error:
+      error === undefined ? undefined : withoutUndefined({ code: error.code, message: error.message, hint: error.hint, data: error.data }),
     runtime: run.runtime,
     steps: trace.length,
     promptTokens: total((usage) => usage.promptTokens),

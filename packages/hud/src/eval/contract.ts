@@ -28,8 +28,7 @@ export interface RunOptions {
   host?: Host;
 }
 
-export const PHASES = ['waiting', 'provisioning', 'starting task', 'agent loop', 'grading', 'verifying', 'cleanup'] as const;
-export type Phase = (typeof PHASES)[number];
+export type Phase = 'provisioning' | 'starting task' | 'agent loop' | 'grading' | 'verifying';
 
 /** What happens while tasks run, in order of time. Steps of different runs interleave. */
 export type RunEvent =

@@ -4,6 +4,6 @@
  * Start with `taskset.ts`, then `rollout.ts`.
  * @module
  */
-export { PHASES, type JobSummary, type Phase, type RunEvent, type RunOptions } from './contract.ts';
+export { type JobSummary, type Phase, type RunEvent, type RunOptions } from './contract.ts';
 export { Job } from './job.ts';
 export { Taskset } from './taskset.ts';

@@ -36,7 +36,8 @@ export class Job {
     this.tasksetId = init.tasksetId;
     this.tasksetName = init.tasksetName;
     this.store = init.store;
-    if (!Number.isInteger(this.group) || this.group < 1) throw new HudError('BAD_ARGUMENT', `A job's group must be at least 1, got ${init.group}.`);
+    if (!Number.isInteger(this.group) || this.group < 1)
+      throw new HudError('BAD_ARGUMENT', `A job's group must be at least 1, got ${init.group}.`);
   }
 
   /** Opens a job that spans several calls of `run`, such as a training session. */
@@ -73,7 +74,10 @@ export class Job {
       n: counted.length,
       mean: counted.length === 0 ? null : mean(rewards),
       std: counted.length < 2 ? null : populationStd(rewards),
-      interval: interval95(rewards, counted.map((run) => run.slug)),
+      interval: interval95(
+        rewards,
+        counted.map((run) => run.slug),
+      ),
       excluded,
     };
   }

@@ -15,7 +15,13 @@ const sources = new WeakMap<Task, string>();
 
 /** The source file or directory that the task was loaded from: where its environment can be served from. */
 export function sourceOf(task: Task): string | undefined {
-  return sources.get(task);
+  const { origin } = task;
+  return sources.get(task) ?? (origin?.env === task.env ? sourceOf(origin) : undefined);
+}
+
+function comesFrom(task: Task, source: string): void {
+  sources.set(task, source);
+  if (task.verifier !== undefined) sources.set(task.verifier, source);
 }
 
 /**
@@ -25,15 +31,20 @@ export function sourceOf(task: Task): string | undefined {
 export async function loadTasks(path: string): Promise<LoadedTasks> {
   const absolute = resolve(path);
   const found = await stat(absolute).catch(() => undefined);
-  if (found === undefined) throw new HudError('BAD_SOURCE', `There is no file or directory ${path}.`, { hint: 'Check the path; it is relative to the current directory.' });
+  if (found === undefined)
+    throw new HudError('BAD_SOURCE', `There is no file or directory ${path}.`, {
+      hint: 'Check the path; it is relative to the current directory.',
+    });
   if (found.isDirectory() || isSourceFile(absolute)) return await loadModuleTasks(absolute);
   const reader = READERS[extname(absolute)];
   if (reader === undefined) {
-    throw new HudError('BAD_SOURCE', `Tasks can't be read from ${path}.`, { hint: 'Use a .ts, .js, .json, .jsonl or .csv file, or a directory of sources.' });
+    throw new HudError('BAD_SOURCE', `Tasks can't be read from ${path}.`, {
+      hint: 'Use a .ts, .js, .json, .jsonl or .csv file, or a directory of sources.',
+    });
   }
   const rows = await reader(await readFile(absolute, 'utf8'), path);
   const tasks = rows.map(({ row, place }) => taskOf(row, `${path}${place}`, dirname(absolute)));
-  for (const task of tasks) sources.set(task, dirname(absolute));
+  for (const task of tasks) comesFrom(task, dirname(absolute));
   return { name: stem(absolute), tasks };
 }
 
@@ -41,14 +52,14 @@ export async function loadTasks(path: string): Promise<LoadedTasks> {
 export async function loadModuleTasks(path: string): Promise<LoadedTasks> {
   const absolute = resolve(path);
   const isDirectory = (await stat(absolute)).isDirectory();
-  const modules = isDirectory
-    ? await loadSources(await sourceFiles(absolute))
-    : [{ path: absolute, exports: await loadSource(absolute) }];
+  const modules = isDirectory ? await loadSources(await sourceFiles(absolute)) : [{ path: absolute, exports: await loadSource(absolute) }];
   const tasks = new Set<Task>(); // by identity: the same task is often exported twice
   for (const { path: file, exports } of modules) {
-    for (const name of Object.keys(exports).filter((key) => !key.startsWith('_')).toSorted()) {
+    for (const name of Object.keys(exports)
+      .filter((key) => !key.startsWith('_'))
+      .toSorted()) {
       for (const task of tasksIn(exports[name])) {
-        if (!tasks.has(task)) sources.set(task, file);
+        if (!tasks.has(task)) comesFrom(task, file);
         tasks.add(task);
       }
     }
@@ -81,8 +92,10 @@ function readJson(text: string, path: string): Row[] {
 }
 
 function readJsonLines(text: string, path: string): Row[] {
-  return text.replace(/^\uFEFF/, '').split('\n').flatMap((line, i) =>
-    (line.trim() === '' ? [] : [{ row: parseIn(line, `${path}:${i + 1}`), place: `:${i + 1}` }]));
+  return text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .flatMap((line, i) => (line.trim() === '' ? [] : [{ row: parseIn(line, `${path}:${i + 1}`), place: `:${i + 1}` }]));
 }
 
 /** Columns `slug,id,env,arg:<name>…`; a cell that starts like an object or list is read as JSON. */
@@ -118,7 +131,8 @@ function parseIn(text: string, place: string): unknown {
 }
 
 function taskOf(row: unknown, place: string, directory: string): Task {
-  if (!isPlainObject(row)) throw new HudError('BAD_TASK', `${place}: a task must be an object, got ${Array.isArray(row) ? 'a list' : String(row)}.`);
+  if (!isPlainObject(row))
+    throw new HudError('BAD_TASK', `${place}: a task must be an object, got ${Array.isArray(row) ? 'a list' : String(row)}.`);
   try {
     return Task.parse(withComposePaths(row, (path) => (isAbsolute(path) ? path : join(directory, path))));
   } catch (error) {
@@ -142,14 +156,18 @@ export async function writeTasks(tasks: readonly Task[], path: string): Promise<
 async function rowsAs(suffix: string, rows: JsonObject[], path: string): Promise<string> {
   if (suffix === '.json') return `${stringifyJson(rows, 2)}\n`;
   if (suffix === '.jsonl') return rows.map((row) => `${stringifyJson(row)}\n`).join('');
-  if (suffix !== '.csv') throw new HudError('BAD_ARGUMENT', `Tasks can't be written to ${path}.`, { hint: 'Use a .json, .jsonl or .csv file.' });
+  if (suffix !== '.csv')
+    throw new HudError('BAD_ARGUMENT', `Tasks can't be written to ${path}.`, { hint: 'Use a .json, .jsonl or .csv file.' });
   const { unparse } = (await import('papaparse')).default;
   const names = [...new Set(rows.flatMap((row) => Object.keys(row.args as JsonObject)))].toSorted();
   const cell = (value: unknown): string => (value === undefined ? '' : typeof value === 'string' ? value : stringifyJson(value));
-  return `${unparse({
-    fields: ['slug', 'id', 'env', ...names.map((name) => `arg:${name}`)],
-    data: rows.map((row) => [row.slug, row.id, row.env, ...names.map((name) => cell((row.args as JsonObject)[name]))]),
-  }, { newline: '\n' })}\n`;
+  return `${unparse(
+    {
+      fields: ['slug', 'id', 'env', ...names.map((name) => `arg:${name}`)],
+      data: rows.map((row) => [row.slug, row.id, row.env, ...names.map((name) => cell((row.args as JsonObject)[name]))]),
+    },
+    { newline: '\n' },
+  )}\n`;
 }
 
 /** A compose document given as a path is relative to the file that holds the row. */

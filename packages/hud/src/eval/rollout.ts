@@ -38,8 +38,10 @@ const CANCEL_MS = 2_000;
 export async function rollout(run: Run, place: Place): Promise<Ended> {
   const deadline = new AbortController();
   const signal = AbortSignal.any([place.signal, deadline.signal]);
-  using _timer = place.rolloutTimeout === undefined ? undefined
-    : place.host.setTimer(place.rolloutTimeout * 1000, () => deadline.abort(timedOut(place, state.phase)));
+  using _timer =
+    place.rolloutTimeout === undefined
+      ? undefined
+      : place.host.setTimer(place.rolloutTimeout * 1000, () => deadline.abort(timedOut(place, state.phase)));
   const state: DriveState = { phase: 'provisioning', faults: {}, scope: new Scope(), client: undefined };
   try {
     await withSignal(drive(run, { ...place, signal }, state), signal);
@@ -95,18 +97,23 @@ async function act(run: Run, place: Place, client: Client, runtime: RuntimeLease
   const agent = agentConfig === undefined ? place.agent : (place.agent.withConfig?.(agentConfig) ?? place.agent);
   const seconds = agentTimeout(run.task, place.agent);
   const timeout = new AbortController();
-  using _timer = seconds === undefined ? undefined : place.host.setTimer(seconds * 1000, () =>
-    timeout.abort(new HudError('AGENT_TIMEOUT', `agent timed out after ${seconds}s`)));
+  using _timer =
+    seconds === undefined
+      ? undefined
+      : place.host.setTimer(seconds * 1000, () => timeout.abort(new HudError('AGENT_TIMEOUT', `agent timed out after ${seconds}s`)));
   const signal = AbortSignal.any([place.signal, timeout.signal, client.closed]);
   try {
-    await withSignal(Promise.resolve().then(() => agent.run(run, { signal })), signal);
+    await withSignal(
+      Promise.resolve().then(() => agent.run(run, { signal })),
+      signal,
+    );
     run.trace.status ??= 'completed';
     return undefined;
   } catch (error) {
     place.signal.throwIfAborted();
     if (client.closed.aborted) return await lostWhy(client.closed.reason, runtime);
     if (timeout.signal.aborted) run.trace.stopReason = 'timeout';
-    return timeout.signal.aborted ? timeout.signal.reason as HudError : agentFailure(error);
+    return timeout.signal.aborted ? (timeout.signal.reason as HudError) : agentFailure(error);
   }
 }
 
@@ -141,7 +148,8 @@ async function gradeBestEffort(run: Run, signal: AbortSignal, faults: Faults, ru
 function recordFaults(run: Run, faults: Faults): void {
   const now = new Date().toISOString();
   const say = (error: string): void => void run.record({ source: 'system', error, startedAt: now });
-  if (faults.agent !== undefined) say(faults.agent.code === 'AGENT_TIMEOUT' ? faults.agent.message : `[agent loop] ${faults.agent.message}`);
+  if (faults.agent !== undefined)
+    say(faults.agent.code === 'AGENT_TIMEOUT' ? faults.agent.message : `[agent loop] ${faults.agent.message}`);
   if (faults.last !== undefined) say(`[${faults.last.phase}] ${faults.last.error.message}`);
   if (faults.interrupt !== undefined) say(faults.interrupt.message);
 }

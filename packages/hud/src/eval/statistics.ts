@@ -44,7 +44,7 @@ export function interval95(values: readonly number[], clusters: readonly string[
   const isClustered = k > 1 && k < n;
   const squares = isClustered ? [...deviations.values()].map((d) => d * d) : values.map((value) => (value - center) ** 2);
   const groups = isClustered ? k : n;
-  const error = Math.sqrt(sum(squares) * groups / (groups - 1)) / n;
+  const error = Math.sqrt((sum(squares) * groups) / (groups - 1)) / n;
   const half = tQuantile975(groups - 1) * error;
   return [center - half, center + half];
 }
@@ -56,6 +56,10 @@ export function tQuantile975(df: number): number {
   const tabled = T_975[df - 1];
   if (tabled !== undefined) return tabled;
   const z = 1.959964;
-  return z + (z ** 3 + z) / (4 * df) + (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * df ** 2)
-    + (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * df ** 3);
+  return (
+    z +
+    (z ** 3 + z) / (4 * df) +
+    (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * df ** 2) +
+    (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * df ** 3)
+  );
 }

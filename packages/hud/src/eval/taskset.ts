@@ -1,7 +1,7 @@
 /** Named tasks, in order, and the one call that runs an agent on them. */
 import { asAgent, type AgentLike } from '../agents/agent.ts';
 import { HudError, toHudError } from '../protocol/errors.ts';
-import { Task, type TaskInit } from '../protocol/task.ts';
+import { Task, isTask, type TaskInit } from '../protocol/task.ts';
 import { asProvider } from '../runtime/index.ts';
 import { openStore, type Store } from '../store/index.ts';
 import { closeJob, runBatch } from './batch.ts';
@@ -26,14 +26,18 @@ export class Taskset implements Iterable<Task> {
     this.tasksetId = options.tasksetId;
     const duplicates = new Set<string>();
     for (const row of new Set(tasks)) {
-      const task = row instanceof Task ? row : new Task(row);
+      const task = isTask(row) ? row : new Task(row);
       if (this.#tasks.has(task.slug)) duplicates.add(task.slug);
       this.#tasks.set(task.slug, task);
     }
     if (duplicates.size > 0) {
-      throw new HudError('DUPLICATE_SLUG', `Taskset '${name}' has more than one task with the slug ${[...duplicates].toSorted().join(', ')}.`, {
-        hint: 'Give each task a slug of its own, or different arguments.',
-      });
+      throw new HudError(
+        'DUPLICATE_SLUG',
+        `Taskset '${name}' has more than one task with the slug ${[...duplicates].toSorted().join(', ')}.`,
+        {
+          hint: 'Give each task a slug of its own, or different arguments.',
+        },
+      );
     }
   }
 
@@ -94,11 +98,14 @@ export class Taskset implements Iterable<Task> {
   }
 
   /** The same as a stream of what happens. Leaving the loop early interrupts the job. */
-  async* stream(agent: AgentLike, options: RunOptions = {}): AsyncGenerator<RunEvent, void, undefined> {
+  async *stream(agent: AgentLike, options: RunOptions = {}): AsyncGenerator<RunEvent, void, undefined> {
     const left = new AbortController();
     const signal = AbortSignal.any([left.signal, ...(options.signal ? [options.signal] : [])]);
     const events = new EventQueue<RunEvent>((event) => event.type === 'step');
-    const running = this.#run(agent, { ...options, signal }, (event) => events.push(event)).then(() => events.end(), (error: unknown) => events.end({ error }));
+    const running = this.#run(agent, { ...options, signal }, (event) => events.push(event)).then(
+      () => events.end(),
+      (error: unknown) => events.end({ error }),
+    );
     try {
       yield* events;
     } finally {
@@ -122,8 +129,15 @@ export class Taskset implements Iterable<Task> {
     let failure: unknown;
     try {
       await runBatch({
-        job, tasks, group, agent, provider, emit,
-        maxConcurrent: options.maxConcurrent, rolloutTimeout: options.rolloutTimeout, signal: options.signal,
+        job,
+        tasks,
+        group,
+        agent,
+        provider,
+        emit,
+        maxConcurrent: options.maxConcurrent,
+        rolloutTimeout: options.rolloutTimeout,
+        signal: options.signal,
         ...(options.host ? { host: options.host } : {}),
       });
     } catch (error) {
@@ -136,7 +150,12 @@ export class Taskset implements Iterable<Task> {
   }
 
   /** The job to run under, registered; closes the store afterwards if it was opened here. */
-  async #record(tasks: readonly Task[], agent: { name: string; model?: string }, group: number, options: RunOptions): Promise<{ job: Job } & AsyncDisposable> {
+  async #record(
+    tasks: readonly Task[],
+    agent: { name: string; model?: string },
+    group: number,
+    options: RunOptions,
+  ): Promise<{ job: Job } & AsyncDisposable> {
     const rows = tasks.map((task, position) => ({ slug: task.slug, position, row: task.toJSON() }));
     if (options.job !== undefined) {
       await options.job.store?.addTasks(options.job.id, rows);
@@ -145,12 +164,17 @@ export class Taskset implements Iterable<Task> {
     const own: Store | undefined = options.store === undefined ? await openStore() : undefined;
     const store = options.store === false ? undefined : (options.store ?? own);
     const job = new Job({
-      name: options.name ?? this.#jobName(group), group, tasksetName: this.name,
+      name: options.name ?? this.#jobName(group),
+      group,
+      tasksetName: this.name,
       ...(this.tasksetId === undefined ? {} : { tasksetId: this.tasksetId }),
       ...(store === undefined ? {} : { store }),
     });
     try {
-      await store?.createJob(job.record({ agent: agent.name, ...(agent.model === undefined ? {} : { model: agent.model }), config: options.config ?? {} }), rows);
+      await store?.createJob(
+        job.record({ agent: agent.name, ...(agent.model === undefined ? {} : { model: agent.model }), config: options.config ?? {} }),
+        rows,
+      );
     } catch (error) {
       await own?.close();
       throw error;
@@ -186,5 +210,6 @@ function isSelected(task: Task, selection: TaskSelection): boolean {
 }
 
 function checkCount(name: string, value: number): void {
-  if (!Number.isInteger(value) || value < 1) throw new HudError('BAD_ARGUMENT', `${name} must be a whole number of at least 1, got ${value}.`);
+  if (!Number.isInteger(value) || value < 1)
+    throw new HudError('BAD_ARGUMENT', `${name} must be a whole number of at least 1, got ${value}.`);
 }

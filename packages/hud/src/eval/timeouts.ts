@@ -19,7 +19,8 @@ export function checkTimeouts(tasks: Iterable<Task>, agent: Agent, rolloutTimeou
   for (const task of tasks) {
     const agentSeconds = agentTimeout(task, agent);
     const runSeconds = task.runtimeConfig?.limits?.runTimeoutS ?? undefined;
-    if (agentSeconds !== undefined && !(agentSeconds > 0)) throw contradiction(task, `the agent timeout of ${agentSeconds} s is not above 0`);
+    if (agentSeconds !== undefined && !(agentSeconds > 0))
+      throw contradiction(task, `the agent timeout of ${agentSeconds} s is not above 0`);
     if (agentSeconds !== undefined && runSeconds !== undefined && agentSeconds >= runSeconds) {
       throw contradiction(task, `the agent timeout (${agentSeconds} s) is not below the runtime's run timeout (${runSeconds} s)`);
     }
@@ -32,7 +33,8 @@ export function checkTimeouts(tasks: Iterable<Task>, agent: Agent, rolloutTimeou
       ["the verifier's run timeout", task.verifier?.runtimeConfig?.limits?.runTimeoutS],
     ];
     for (const [name, seconds] of limits) {
-      if (seconds != null && seconds >= rolloutTimeout) throw contradiction(task, `${name} (${seconds} s) is not below the rollout timeout (${rolloutTimeout} s)`);
+      if (seconds != null && seconds >= rolloutTimeout)
+        throw contradiction(task, `${name} (${seconds} s) is not below the rollout timeout (${rolloutTimeout} s)`);
     }
   }
 }

@@ -46,7 +46,12 @@ export async function verify(run: Run, verifier: Task, context: VerifyContext): 
 /** The actor's frame as it travelled, or one that says why there is none. */
 function frameForVerifier(run: Run, faults: Faults): JsonObject {
   if (faults.last === undefined && Object.keys(run.verdict.raw).length > 0) return run.verdict.raw;
-  return { score: 0, answer: run.trace.content ?? null, content: (faults.last?.error ?? faults.agent)?.message ?? 'not graded', isError: true };
+  return {
+    score: 0,
+    answer: run.trace.content ?? null,
+    content: (faults.last?.error ?? faults.agent)?.message ?? 'not graded',
+    isError: true,
+  };
 }
 
 async function placeVerifier(run: Run, verifier: Task, { provider, host, signal, scope, client, runtime }: VerifyContext): Promise<Client> {

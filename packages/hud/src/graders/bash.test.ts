@@ -42,7 +42,9 @@ async function gone(pid: number): Promise<void> {
 describe('the exit status decides', () => {
   test('0 earns 1, with both outputs in the info', async () => {
     expect(await bashGrader({ command: 'echo out; echo err >&2', weight: 0.5 })).toEqual({
-      name: 'BashGrader', value: 1, weight: 0.5,
+      name: 'BashGrader',
+      value: 1,
+      weight: 0.5,
       info: { exit_code: 0, stdout: 'out\n', stderr: 'err\n', _parameters: { command: 'echo out; echo err >&2' } },
     });
   });
@@ -95,7 +97,8 @@ describe('the surroundings', () => {
     await using dir = await tempDir();
     const cwd = join(dir.path, 'gone');
     expect(await bashGrader({ command: 'true', cwd })).toMatchObject({
-      value: 0, info: { exit_code: null, stdout: '', stderr: expect.stringContaining('gone') },
+      value: 0,
+      info: { exit_code: null, stdout: '', stderr: expect.stringContaining('gone') },
     });
     await writeFile(join(dir.path, 'file'), '');
     expect(await bashGrader({ command: 'true', cwd: join(dir.path, 'file') })).toMatchObject({ value: 0, info: { exit_code: null } });

@@ -45,11 +45,14 @@ export async function bashGrader(options: BashGraderOptions): Promise<SubScore> 
     stderr: end.stderr,
     ...(end.timedOut ? { timed_out: true, timeout: timeoutSeconds } : {}),
   };
-  return stamp({ name: NAME, value: end.exitCode === 0 ? 1 : 0, info }, {
-    name: options.name ?? NAME,
-    weight: options.weight ?? 1,
-    parameters: { command, cwd, timeout_seconds: options.timeoutSeconds },
-  });
+  return stamp(
+    { name: NAME, value: end.exitCode === 0 ? 1 : 0, info },
+    {
+      name: options.name ?? NAME,
+      weight: options.weight ?? 1,
+      parameters: { command, cwd, timeout_seconds: options.timeoutSeconds },
+    },
+  );
 }
 
 async function run(command: string, cwd: string | undefined, timeoutMs: number, signal: AbortSignal | undefined): Promise<ShellEnd> {
@@ -60,7 +63,8 @@ async function run(command: string, cwd: string | undefined, timeoutMs: number, 
     const trouble = cwd === undefined ? undefined : await troubleEntering(cwd);
     if (trouble !== undefined) return { exitCode: null, stdout: '', stderr: `The command did not run: ${trouble}`, timedOut: false };
     throw new HudError('GRADE_FAILED', `The grading command could not be started: ${messageOf(error)}.`, {
-      hint: 'bashGrader needs /bin/bash on the machine that serves the environment.', cause: error,
+      hint: 'bashGrader needs /bin/bash on the machine that serves the environment.',
+      cause: error,
     });
   }
 }

@@ -1,6 +1,7 @@
 /** One question to a model behind an OpenAI-compatible endpoint, asked again while the trouble is passing. */
 import { sleep } from '../host/host.ts';
 import { nodeHost } from '../host/node.ts';
+import { gatewayUrl, readSetting } from '../host/settings.ts';
 import { HudError, messageOf } from '../protocol/errors.ts';
 import { isPlainObject, parseJson, type JsonObject } from '../protocol/json.ts';
 
@@ -29,7 +30,7 @@ const RETRY_BASE_MS = 500;
 const OPENAI_URL = 'https://api.openai.com/v1';
 
 /**
- * Where the model is: what the caller says; else the gateway when HUD_GATEWAY_URL is set and a key is
+ * Where the model is: what the caller says; else the gateway (HUD_GATEWAY_URL, or HUD_BASE_URL) when a key is
  * known; else what OPENAI_BASE_URL and OPENAI_API_KEY say, where a key alone means OpenAI itself. A key
  * out of the environment goes only to the address that stands beside it there, and one that the caller
  * passes never to an address that nobody named.
@@ -38,11 +39,11 @@ const OPENAI_URL = 'https://api.openai.com/v1';
 export function findEndpoint(given: { baseUrl?: string | undefined; apiKey?: string | undefined }): ChatEndpoint {
   const { baseUrl, apiKey } = given;
   if (baseUrl !== undefined) return checked({ baseUrl, apiKey });
-  const gatewayKey = apiKey ?? setting('HUD_API_KEY');
-  const gateway = setting('HUD_GATEWAY_URL');
+  const gatewayKey = apiKey ?? readSetting('HUD_API_KEY');
+  const gateway = gatewayUrl();
   if (gateway !== undefined && gatewayKey !== undefined) return checked({ baseUrl: gateway, apiKey: gatewayKey });
-  const otherUrl = setting('OPENAI_BASE_URL');
-  const otherKey = setting('OPENAI_API_KEY');
+  const otherUrl = readSetting('OPENAI_BASE_URL');
+  const otherKey = readSetting('OPENAI_API_KEY');
   if (otherUrl !== undefined || otherKey !== undefined) return checked({ baseUrl: otherUrl ?? OPENAI_URL, apiKey: apiKey ?? otherKey });
   throw new HudError('MODEL_KEY_MISSING', 'The judge has no model to ask: no endpoint is known that it has a key for.', {
     hint: 'Pass baseUrl and apiKey, or set HUD_GATEWAY_URL and HUD_API_KEY, or OPENAI_BASE_URL and OPENAI_API_KEY.',
@@ -94,7 +95,14 @@ async function post({ baseUrl, apiKey }: ChatEndpoint, question: ChatQuestion, s
 }
 
 function requestBody({ model, system, user, maxTokens }: ChatQuestion): JsonObject {
-  return { model, max_tokens: maxTokens, messages: [{ role: 'system', content: system }, { role: 'user', content: user }] };
+  return {
+    model,
+    max_tokens: maxTokens,
+    messages: [
+      { role: 'system', content: system },
+      { role: 'user', content: user },
+    ],
+  };
 }
 
 function contentOf(body: string): string | Trouble {
@@ -153,11 +161,6 @@ function chatUrl(baseUrl: string): string {
   const url = new URL(baseUrl);
   url.pathname = `${url.pathname.replace(/\/$/, '')}/chat/completions`;
   return url.href;
-}
-
-function setting(name: string): string | undefined {
-  const value = process.env[name];
-  return value === undefined || value === '' ? undefined : value;
 }
 
 function tryJson(text: string): unknown {

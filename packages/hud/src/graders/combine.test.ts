@@ -76,11 +76,23 @@ describe('combine', () => {
   test('the result travels as a grade, with all five keys in every sub-score', async () => {
     const frame = gradeFrame(await combine(combineAny(1, [part('x', 0.5), part('x', 1)])), false, 'task');
     expect(frame).toEqual({
-      score: 1, done: true, content: null, info: {}, isError: false,
-      subscores: [{ name: 'any', weight: 1, value: 1, info: null, children: [
-        { name: 'x-1', weight: 1, value: 0.5, info: null, children: null },
-        { name: 'x-2', weight: 1, value: 1, info: null, children: null },
-      ] }],
+      score: 1,
+      done: true,
+      content: null,
+      info: {},
+      isError: false,
+      subscores: [
+        {
+          name: 'any',
+          weight: 1,
+          value: 1,
+          info: null,
+          children: [
+            { name: 'x-1', weight: 1, value: 0.5, info: null, children: null },
+            { name: 'x-2', weight: 1, value: 1, info: null, children: null },
+          ],
+        },
+      ],
     });
     expect(parseGrade(frame).reward).toBe(1);
   });
@@ -102,9 +114,18 @@ describe('combineAny and combineAll', () => {
 
 describe('uniqueNames', () => {
   test.each([
-    [['a', 'a', 'a-1', 'b', 'a'], ['a-2', 'a-3', 'a-1', 'b', 'a-4']],
-    [['a', 'b'], ['a', 'b']],
-    [['a', 'a', 'a-1', 'a-1'], ['a-2', 'a-3', 'a-1-1', 'a-1-2']],
+    [
+      ['a', 'a', 'a-1', 'b', 'a'],
+      ['a-2', 'a-3', 'a-1', 'b', 'a-4'],
+    ],
+    [
+      ['a', 'b'],
+      ['a', 'b'],
+    ],
+    [
+      ['a', 'a', 'a-1', 'a-1'],
+      ['a-2', 'a-3', 'a-1-1', 'a-1-2'],
+    ],
     [[], []],
   ])('%j become %j', (names, expected) => {
     expect(uniqueNames(names)).toEqual(expected);
@@ -124,12 +145,15 @@ describe('evaluationResult', () => {
   test('what does not fit is told beside earlier warnings and changes no number', () => {
     const result = evaluationResult({ reward: 0.2, info: { warnings: ['earlier'], n: 1 }, subscores: [part('a', 1), part('a', 1)] });
     expect(result.reward).toBe(0.2);
-    expect(result.info).toEqual({ n: 1, warnings: [
-      'earlier',
-      "More than one sub-score is named 'a'.",
-      'The positive weights sum to 2.0000, not 1.',
-      'The sub-scores add up to 2.0000, but the reward is 0.2000.',
-    ] });
+    expect(result.info).toEqual({
+      n: 1,
+      warnings: [
+        'earlier',
+        "More than one sub-score is named 'a'.",
+        'The positive weights sum to 2.0000, not 1.',
+        'The sub-scores add up to 2.0000, but the reward is 0.2000.',
+      ],
+    });
   });
 
   test.each([[Number.NaN], [{ reward: Number.POSITIVE_INFINITY }], [{ subscores: [part('a', 2)] }]])('%j is no result', (init) => {

@@ -83,7 +83,10 @@ function parent({ name, weight, subscores, pick }: ParentOptions): SubScore {
 }
 
 function renameWarnings(given: readonly SubScore[], names: readonly string[]): string[] {
-  const renamed = Map.groupBy(names.filter((name, index) => name !== given[index]?.name), (name) => name.slice(0, name.lastIndexOf('-')));
+  const renamed = Map.groupBy(
+    names.filter((name, index) => name !== given[index]?.name),
+    (name) => name.slice(0, name.lastIndexOf('-')),
+  );
   return [...renamed].map(([name, now]) => `${now.length} sub-scores were named '${name}' and are now ${now.join(', ')}.`);
 }
 

@@ -25,7 +25,10 @@ class Length extends Grader<{ text: string; limit: number }> {
 describe('Grader', () => {
   test('a number becomes a sub-score with name, weight and parameters', async () => {
     expect(await new Length().grade({ text: 'abc', limit: 2, weight: 0.25 })).toEqual({
-      name: 'Length', value: 0, weight: 0.25, info: { _parameters: { text: 'abc', limit: 2 } },
+      name: 'Length',
+      value: 0,
+      weight: 0.25,
+      info: { _parameters: { text: 'abc', limit: 2 } },
     });
   });
 
@@ -37,7 +40,11 @@ describe('Grader', () => {
   test('a sub-score keeps its parts and details, and takes the name and weight asked for', async () => {
     const score = { name: 'inner', value: 0.5, weight: 9, children: [{ name: 'c', value: 1 }], info: { seen: true } };
     expect(await new Fixed().grade({ score, name: 'outer', weight: -1 })).toMatchObject({
-      name: 'outer', value: 0.5, weight: -1, children: [{ name: 'c', value: 1 }], info: { seen: true },
+      name: 'outer',
+      value: 0.5,
+      weight: -1,
+      children: [{ name: 'c', value: 1 }],
+      info: { seen: true },
     });
     expect(await new Fixed().grade({ score })).toMatchObject({ name: 'Fixed', weight: 1 });
   });
@@ -55,9 +62,14 @@ describe('Grader', () => {
     const loop: Record<string, unknown> = { deep: ['x'.repeat(3_000)] };
     loop.self = loop;
     const { info } = await new Fixed().grade({ note: { loop, when: /a+/u, big: 10n, none: Number.NaN, gone: undefined, nil: null } });
-    expect(JSON.parse(JSON.stringify(info?._parameters))).toEqual({ note: {
-      loop: { deep: [`${'x'.repeat(2_000)} [... 1000 characters cut ...]`], self: '[circular]' },
-      when: '/a+/u', big: '10', none: 'NaN', nil: null,
-    } });
+    expect(JSON.parse(JSON.stringify(info?._parameters))).toEqual({
+      note: {
+        loop: { deep: [`${'x'.repeat(2_000)} [... 1000 characters cut ...]`], self: '[circular]' },
+        when: '/a+/u',
+        big: '10',
+        none: 'NaN',
+        nil: null,
+      },
+    });
   });
 });

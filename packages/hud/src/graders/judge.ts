@@ -56,8 +56,10 @@ export async function llmJudge(options: LlmJudgeOptions): Promise<SubScore> {
   }
   const endpoint = findEndpoint(options);
   const asked = { endpoint, model, answer: answerText(answer), question: question ?? '', timeoutMs: timeoutSeconds * 1000 };
-  const verdicts = await inParallel(criteria, { limit: concurrency, signal: options.signal }, async (criterion, signal) =>
-    ({ ...criterion, ...(await judge(criterion, { ...asked, signal })) }));
+  const verdicts = await inParallel(criteria, { limit: concurrency, signal: options.signal }, async (criterion, signal) => ({
+    ...criterion,
+    ...(await judge(criterion, { ...asked, signal })),
+  }));
   const children = verdicts.map(({ text, weight, isMet, reason }) => ({ name: text, value: isMet ? 1 : 0, weight, info: { reason } }));
   return stamp({ name: NAME, value: rubricValue(verdicts), children, info: { model } }, as);
 }
@@ -82,7 +84,7 @@ async function judge(criterion: Criterion, { endpoint, model, timeoutMs, signal,
     if (verdict !== undefined) return verdict;
   }
   throw new HudError('GRADE_FAILED', `The judge's model ${model} gave no verdict on "${criterion.text}" in ${MAX_ASKS} replies.`, {
-    hint: 'Its last reply is in the error\'s data; another model, or a criterion that can be decided, may help.',
+    hint: "Its last reply is in the error's data; another model, or a criterion that can be decided, may help.",
     data: { reply: reply.slice(0, 500) },
   });
 }

@@ -48,7 +48,10 @@ exec /bin/bash -lc "$1" 3<&-`;
 export async function runShell({ command, cwd, timeoutMs, maxOutputBytes, signal }: ShellCommand): Promise<ShellEnd> {
   signal?.throwIfAborted();
   const child = spawn('/bin/bash', ['-c', WATCHED, 'bash', command], {
-    cwd, env: withoutOurSettings(process.env), detached: true, stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    cwd,
+    env: withoutOurSettings(process.env),
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
   child.stdio[3]?.on('error', () => {}); // broken by a command that ended first, which `exit` tells
   const outputs = [collect(child.stdout as Readable, maxOutputBytes), collect(child.stderr as Readable, maxOutputBytes)] as const;
@@ -98,7 +101,8 @@ async function endsSoon(closed: Promise<unknown>): Promise<boolean> {
 async function killSession({ pid }: ChildProcess): Promise<void> {
   if (pid === undefined || process.platform !== 'linux') return;
   let found = true;
-  for (let round = 0; found && round < 3; round++) { // what forked while one round looked is found by the next
+  for (let round = 0; found && round < 3; round++) {
+    // what forked while one round looked is found by the next
     const entries = (await readdir('/proc')).filter((entry) => /^[0-9]+$/.test(entry)).map(Number);
     const sessions = await Promise.all(entries.map(sessionOf));
     const members = entries.filter((_, index) => sessions[index] === pid);

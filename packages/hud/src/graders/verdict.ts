@@ -45,19 +45,28 @@ export function judgeQuestion({ text, weight }: Criterion, { answer, question }:
 }
 
 /**
- * Reads `{"criterion_status": …}` between the first and the last brace, where anything but MET is unmet.
- * Without such JSON the words decide, and UNMET beats MET.
+ * Reads `{"criterion_status": …}` between the first and the last brace. Without it the words decide: a
+ * whole MET or UNMET, where UNMET (also `not met`) beats MET.
  * @returns undefined when the reply holds no verdict at all
  */
 export function readVerdict(reply: string): Verdict | undefined {
   const data = jsonIn(reply);
   if (isPlainObject(data) && data.criterion_status !== undefined) {
     const { criterion_status: status, explanation } = data;
-    return { isMet: String(status).toUpperCase() === 'MET', reason: typeof explanation === 'string' ? explanation : '' };
+    const word = String(status).toUpperCase();
+    if (word !== 'MET' && word !== 'UNMET') return undefined;
+    return { isMet: word === 'MET', reason: typeof explanation === 'string' ? explanation : '' };
   }
-  const words = reply.toUpperCase();
-  if (!words.includes('MET')) return undefined;
-  return { isMet: !words.includes('UNMET'), reason: reply.trim().slice(0, 200) };
+  if (UNMET_WORDS.test(reply)) return { isMet: false, reason: excerpt(reply) };
+  return MET_WORD.test(reply) ? { isMet: true, reason: excerpt(reply) } : undefined;
+}
+
+const UNMET_WORDS = /(?<![\p{L}\p{N}_])(?:UN-?MET|NOT\s+MET)(?![\p{L}\p{N}_])/iu;
+/** Upper case only: "we met the author" is no verdict. */
+const MET_WORD = /(?<![\p{L}\p{N}_])MET(?![\p{L}\p{N}_])/u;
+
+function excerpt(reply: string): string {
+  return reply.trim().slice(0, 200);
 }
 
 /**

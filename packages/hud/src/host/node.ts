@@ -57,7 +57,8 @@ async function dial({ host, port, timeoutMs, signal }: DialOptions): Promise<Str
     socket.on('error', () => {}).destroy();
     signal?.throwIfAborted();
     throw new HudError('RUNTIME_UNREACHABLE', `Nothing answered at ${host}:${port}: ${reasonOf(cause)}.`, {
-      hint: 'Start an environment with `hud serve env.ts`, or pass another runtime.', cause,
+      hint: 'Start an environment with `hud serve env.ts`, or pass another runtime.',
+      cause,
     });
   } finally {
     signal?.removeEventListener('abort', onAbort);
@@ -78,7 +79,8 @@ function reasonOf(cause: unknown): string {
 function listenError(address: { host: string; port: number }, cause: unknown): HudError {
   if ((cause as { code?: unknown } | null)?.code === 'EADDRINUSE') {
     return new HudError('PORT_IN_USE', `Port ${address.port} on ${address.host} is taken by another process.`, {
-      hint: 'Stop that process, or choose another port; port 0 takes any free one.', cause,
+      hint: 'Stop that process, or choose another port; port 0 takes any free one.',
+      cause,
     });
   }
   return new HudError('RUNTIME_UNREACHABLE', `Can't listen on ${address.host}:${address.port}: ${messageOf(cause)}.`, { cause });

@@ -4,7 +4,13 @@ import { Capability, PROTOCOLS, matchesCapability } from './capability.ts';
 const shell = Capability.parse({ name: 'shell', protocol: 'ssh/2', url: 'ssh://agent@127.0.0.1:22' });
 
 test.each([
-  ['shell', true], ['ssh/2', true], ['ssh', true], ['ssh/', false], ['ssh/1', false], ['she', false], ['', false],
+  ['shell', true],
+  ['ssh/2', true],
+  ['ssh', true],
+  ['ssh/', false],
+  ['ssh/1', false],
+  ['she', false],
+  ['', false],
 ])('%j finds the capability shell of ssh/2: %s', (ref, isFound) => expect(matchesCapability(shell, ref)).toBe(isFound));
 
 test('a protocol without a version is its own family', () => {

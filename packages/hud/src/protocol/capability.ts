@@ -9,7 +9,10 @@ export const Capability = z.object({
   /** The environment's own address, with an explicit port. */
   url: z.string().min(1),
   /** Protocol-specific, may hold secrets; keys stay as the wire spells them. */
-  params: z.record(z.string(), z.unknown()).nullish().transform((params) => params ?? {}),
+  params: z
+    .record(z.string(), z.unknown())
+    .nullish()
+    .transform((params) => params ?? {}),
 });
 export type Capability = z.infer<typeof Capability>;
 

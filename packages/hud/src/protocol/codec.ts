@@ -24,16 +24,16 @@ export function encode<S extends Schema>(schema: S, value: z.input<S>): unknown 
  * Wire value → checked TypeScript value.
  * @throws HudError with `code` (default PROTOCOL_ERROR), naming the path, what was expected and got
  */
-export function decode<S extends Schema>(
-  schema: S,
-  wire: unknown,
-  options: { what?: string; code?: ErrorCode } = {},
-): z.output<S> {
+export function decode<S extends Schema>(schema: S, wire: unknown, options: { what?: string; code?: ErrorCode } = {}): z.output<S> {
   const result = z.safeParse(schema, renamer(schema)(wire, 'decode'));
   if (result.success) return result.data;
-  throw new HudError(options.code ?? 'PROTOCOL_ERROR', `${options.what ?? 'Value'} is malformed: ${describeIssues(result.error.issues, schema)}.`, {
-    cause: result.error,
-  });
+  throw new HudError(
+    options.code ?? 'PROTOCOL_ERROR',
+    `${options.what ?? 'Value'} is malformed: ${describeIssues(result.error.issues, schema)}.`,
+    {
+      cause: result.error,
+    },
+  );
 }
 
 /**
@@ -41,11 +41,14 @@ export function decode<S extends Schema>(
  * @param schema tells declared keys from those of user data; without it every key counts as declared
  */
 export function describeIssues(issues: readonly z.core.$ZodIssue[], schema?: Schema): string {
-  return issues.slice(0, 5).map((issue) => {
-    const path = wirePath(issue.path, schema);
-    const text = issue.message.replace(/^Invalid input: /, '');
-    return path === '' ? text : `${path}: ${text}`;
-  }).join('; ');
+  return issues
+    .slice(0, 5)
+    .map((issue) => {
+      const path = wirePath(issue.path, schema);
+      const text = issue.message.replace(/^Invalid input: /, '');
+      return path === '' ? text : `${path}: ${text}`;
+    })
+    .join('; ');
 }
 
 export function snakeCase(key: string): string {
@@ -81,9 +84,8 @@ function build(schema: Schema): Rename {
     case 'record': {
       const member = renamer(def.valueType);
       if (member === identity) return identity;
-      return (value, direction) => (isPlainObject(value)
-        ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, member(item, direction)]))
-        : value);
+      return (value, direction) =>
+        isPlainObject(value) ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, member(item, direction)])) : value;
     }
     case 'union':
       return 'discriminator' in def ? discriminatedRenamer(def.options, String(def.discriminator)) : unionRenamer(def.options);
@@ -177,11 +179,14 @@ function innerOf(schema: Schema): Schema | undefined {
 /** A path of issues in the wire's spelling: declared keys are renamed, those of user data are not. */
 function wirePath(path: readonly PropertyKey[], schema: Schema | undefined): string {
   let places: Schema[] = schema === undefined ? [] : [schema];
-  return path.map((part) => {
-    const name = typeof part !== 'string' ? `[${String(part)}]` : schema === undefined ? snakeCase(part) : (declaredName(places, part) ?? part);
-    places = places.flatMap((place) => below(place, part));
-    return name;
-  }).join('.');
+  return path
+    .map((part) => {
+      const name =
+        typeof part !== 'string' ? `[${String(part)}]` : schema === undefined ? snakeCase(part) : (declaredName(places, part) ?? part);
+      places = places.flatMap((place) => below(place, part));
+      return name;
+    })
+    .join('.');
 }
 
 function declaredName(places: readonly Schema[], key: string): string | undefined {

@@ -5,13 +5,27 @@ describe('an error', () => {
   test('keeps its code, hint, number, evidence and cause', () => {
     const cause = new Error('why');
     const error = new HudError('PORT_IN_USE', 'taken', { hint: 'another', rpcCode: -32602, data: { port: 1 }, cause });
-    expect(error).toMatchObject({ name: 'HudError', code: 'PORT_IN_USE', message: 'taken', hint: 'another', rpcCode: -32602, data: { port: 1 }, cause });
+    expect(error).toMatchObject({
+      name: 'HudError',
+      code: 'PORT_IN_USE',
+      message: 'taken',
+      hint: 'another',
+      rpcCode: -32602,
+      data: { port: 1 },
+      cause,
+    });
     expect(new HudError('PORT_IN_USE', 'taken')).not.toHaveProperty('cause');
   });
 
   test.each([
-    ['RUNTIME_EXITED', 'boot'], ['CONNECTION_LOST', 'sandbox'], ['RUNTIME_LIMIT', 'limit'], ['MODEL_RATE_LIMITED', 'provider'],
-    ['GRADE_INVALID', 'grader'], ['CANCELLED', 'cancelled'], ['ROLLOUT_TIMEOUT', 'timeout'], ['UNKNOWN', 'agent'],
+    ['RUNTIME_EXITED', 'boot'],
+    ['CONNECTION_LOST', 'sandbox'],
+    ['RUNTIME_LIMIT', 'limit'],
+    ['MODEL_RATE_LIMITED', 'provider'],
+    ['GRADE_INVALID', 'grader'],
+    ['CANCELLED', 'cancelled'],
+    ['ROLLOUT_TIMEOUT', 'timeout'],
+    ['UNKNOWN', 'agent'],
   ] as const)('%s ends a rollout as %s', (code, faultClass) => {
     expect(new HudError(code, 'x').faultClass).toBe(faultClass);
     expect(RUN_CLASSES).toContain(faultClass);
@@ -33,7 +47,12 @@ describe('an error', () => {
   });
 
   test('code is one of the list, not a property of every object', () => {
-    expect([isErrorCode('BAD_TASK'), isErrorCode('toString'), isErrorCode('__proto__'), isErrorCode(1)]).toEqual([true, false, false, false]);
+    expect([isErrorCode('BAD_TASK'), isErrorCode('toString'), isErrorCode('__proto__'), isErrorCode(1)]).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
   });
 });
 

@@ -30,32 +30,38 @@ describe('any cut', () => {
   const tail = fc.uint8Array({ maxLength: 80 });
 
   test('of the bytes gives the same frames', () => {
-    fc.assert(fc.property(frames, sizes, fc.boolean(), (sent, cuts, readsAtOnce) => {
-      const reader = new FrameReader();
-      const read: JsonObject[] = [];
-      for (const piece of cut(Buffer.concat(sent.map((value) => encodeFrame(value))), cuts)) {
-        reader.push(piece);
-        if (readsAtOnce) read.push(...drain(reader));
-      }
-      read.push(...drain(reader));
-      expect(JSON.stringify(read)).toBe(JSON.stringify(sent));
-      expect(reader.bufferedBytes).toBe(0);
-      expect(reader.rest()).toHaveLength(0);
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(frames, sizes, fc.boolean(), (sent, cuts, readsAtOnce) => {
+        const reader = new FrameReader();
+        const read: JsonObject[] = [];
+        for (const piece of cut(Buffer.concat(sent.map((value) => encodeFrame(value))), cuts)) {
+          reader.push(piece);
+          if (readsAtOnce) read.push(...drain(reader));
+        }
+        read.push(...drain(reader));
+        expect(JSON.stringify(read)).toBe(JSON.stringify(sent));
+        expect(reader.bufferedBytes).toBe(0);
+        expect(reader.rest()).toHaveLength(0);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   test('leaves the bytes after the last frame asked for as they came', () => {
-    fc.assert(fc.property(frames, tail, sizes, (sent, after, cuts) => {
-      const reader = new FrameReader();
-      const pieces = cut(Buffer.concat([...sent.map((value) => encodeFrame(value)), after]), cuts);
-      let read = 0;
-      for (const piece of pieces) {
-        reader.push(piece);
-        while (read < sent.length && reader.next() !== undefined) read++;
-      }
-      expect(read).toBe(sent.length);
-      expect(Buffer.from(reader.rest()).equals(after)).toBe(true);
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(frames, tail, sizes, (sent, after, cuts) => {
+        const reader = new FrameReader();
+        const pieces = cut(Buffer.concat([...sent.map((value) => encodeFrame(value)), after]), cuts);
+        let read = 0;
+        for (const piece of pieces) {
+          reader.push(piece);
+          while (read < sent.length && reader.next() !== undefined) read++;
+        }
+        expect(read).toBe(sent.length);
+        expect(Buffer.from(reader.rest()).equals(after)).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   test('does not write into chunks that the owner still holds', () => {
@@ -119,7 +125,7 @@ describe('a line', () => {
     expect(reader.next()).toEqual({ a: 1 });
   });
 
-  test('with Python\'s bare numbers is read', () => {
+  test("with Python's bare numbers is read", () => {
     const reader = new FrameReader();
     reader.push(bytes('{"id":4,"result":{"score":NaN,"info":{"text":"NaN","low":-Infinity}}}\n'));
     expect(reader.next()).toEqual({ id: 4, result: { score: NaN, info: { text: 'NaN', low: -Infinity } } });
@@ -173,18 +179,22 @@ describe('the limit', () => {
 
 describe('writing', () => {
   test('a frame is one line of UTF-8 without blanks', () => {
-    expect(Buffer.from(encodeFrame({ jsonrpc: '2.0', id: 1, result: { é: '\n\u2028', n: NaN, big: 2n ** 64n } })).toString())
-      .toBe('{"jsonrpc":"2.0","id":1,"result":{"é":"\\n\u2028","n":null,"big":18446744073709551616}}\n');
+    expect(Buffer.from(encodeFrame({ jsonrpc: '2.0', id: 1, result: { é: '\n\u2028', n: NaN, big: 2n ** 64n } })).toString()).toBe(
+      '{"jsonrpc":"2.0","id":1,"result":{"é":"\\n\u2028","n":null,"big":18446744073709551616}}\n',
+    );
   });
 });
 
 describe('speed', () => {
   /** Best of some tries, so that a busy machine does not decide. @returns milliseconds */
-  const best = (tries: number, act: () => void): number => Math.min(...Array.from({ length: tries }, () => {
-    const startedMs = performance.now();
-    act();
-    return performance.now() - startedMs;
-  }));
+  const best = (tries: number, act: () => void): number =>
+    Math.min(
+      ...Array.from({ length: tries }, () => {
+        const startedMs = performance.now();
+        act();
+        return performance.now() - startedMs;
+      }),
+    );
 
   test('300,000 frames of 100 bytes a second are written, and as many read', () => {
     const message = { jsonrpc: '2.0', id: 1, method: 'tasks.start', params: { id: 'x'.repeat(33) } };

@@ -15,17 +15,22 @@ export interface SubScore {
 }
 
 /** Closed at every level; `metadata` is read as another name of `info`. */
-export const SubScore: z.ZodType<SubScore> = z.preprocess((value) => {
-  if (!isPlainObject(value) || !('metadata' in value)) return value;
-  const { metadata, ...rest } = value;
-  return { ...rest, info: rest.info ?? metadata };
-}, z.lazy(() => z.strictObject({
-  name: z.string(),
-  value: z.number().min(0).max(1),
-  weight: z.number().default(1),
-  children: z.array(SubScore).nullish(),
-  info: z.record(z.string(), z.unknown()).nullish(),
-})));
+export const SubScore: z.ZodType<SubScore> = z.preprocess(
+  (value) => {
+    if (!isPlainObject(value) || !('metadata' in value)) return value;
+    const { metadata, ...rest } = value;
+    return { ...rest, info: rest.info ?? metadata };
+  },
+  z.lazy(() =>
+    z.strictObject({
+      name: z.string(),
+      value: z.number().min(0).max(1),
+      weight: z.number().default(1),
+      children: z.array(SubScore).nullish(),
+      info: z.record(z.string(), z.unknown()).nullish(),
+    }),
+  ),
+);
 
 /** What a grader may return or a template yield instead of a bare number. Open: extra keys are kept. */
 export const EvaluationResult = z.looseObject({
@@ -66,16 +71,22 @@ export const UNGRADED: Grade = Object.freeze({ reward: 0, done: true, info: {}, 
 export function parseGrade(frame: unknown): Grade {
   const score = isPlainObject(frame) ? frame.score : undefined;
   if (!isPlainObject(frame) || typeof score !== 'number' || !Number.isFinite(score)) {
-    throw new HudError('GRADE_INVALID', `tasks.grade must return a finite numeric 'score', got ${score === undefined ? 'none' : describeValue(score)}.`, {
-      rpcCode: -32603,
-      hint: 'The template should yield a number, or an object with a numeric score.',
-      data: isPlainObject(frame) ? { frame } : {},
-    });
+    throw new HudError(
+      'GRADE_INVALID',
+      `tasks.grade must return a finite numeric 'score', got ${score === undefined ? 'none' : describeValue(score)}.`,
+      {
+        rpcCode: -32603,
+        hint: 'The template should yield a number, or an object with a numeric score.',
+        data: isPlainObject(frame) ? { frame } : {},
+      },
+    );
   }
   const subscores = z.array(SubScore).nullish().safeParse(frame.subscores);
   if (!subscores.success) {
     throw new HudError('GRADE_INVALID', `The grade's subscores are malformed: ${describeIssues(subscores.error.issues)}.`, {
-      rpcCode: -32603, data: { frame }, cause: subscores.error,
+      rpcCode: -32603,
+      data: { frame },
+      cause: subscores.error,
     });
   }
   return {

@@ -34,9 +34,23 @@ describe('the trace id', () => {
 });
 
 test.each([
-  ['My Env_1', 'my-env-1'], ['a.b/c', 'abc'], ['__', 'environment'], ['', 'environment'], ['-a--b-', 'a-b'], ['a _b', 'a-b'], ['é.è', 'environment'], ['ok-1', 'ok-1'],
+  ['My Env_1', 'my-env-1'],
+  ['a.b/c', 'abc'],
+  ['__', 'environment'],
+  ['', 'environment'],
+  ['-a--b-', 'a-b'],
+  ['a _b', 'a-b'],
+  ['é.è', 'environment'],
+  ['ok-1', 'ok-1'],
 ])('the environment name of %j is %s', (name, normalized) => expect(normalizeEnvironmentName(name)).toBe(normalized));
 
 test.each([
-  ['sess-1f0c9a2b', true], ['...', true], ['', false], ['.', false], ['..', false], ['a/b', false], ['a\\b', false], ['a\0', false],
+  ['sess-1f0c9a2b', true],
+  ['...', true],
+  ['', false],
+  ['.', false],
+  ['..', false],
+  ['a/b', false],
+  ['a\\b', false],
+  ['a\0', false],
 ])('%j names one file: %s', (id, isOne) => expect(isPathComponent(id)).toBe(isOne));

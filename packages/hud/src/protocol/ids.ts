@@ -25,7 +25,12 @@ export function dashedUuid(hex: string): string {
 
 /** Environment names as the registry spells them: lower case, `-` for space and `_`. */
 export function normalizeEnvironmentName(name: string): string {
-  const normalized = name.toLowerCase().replace(/[ _]/g, '-').replace(/[^a-z0-9-]/g, '').replace(/-+/g, '-').replace(/^-|-$/g, '');
+  const normalized = name
+    .toLowerCase()
+    .replace(/[ _]/g, '-')
+    .replace(/[^a-z0-9-]/g, '')
+    .replace(/-+/g, '-')
+    .replace(/^-|-$/g, '');
   return normalized === '' ? 'environment' : normalized;
 }
 

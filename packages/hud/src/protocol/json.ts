@@ -168,7 +168,7 @@ export function compareCodePoints(a: string, b: string): number {
 export function describeValue(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (Array.isArray(value)) return 'an Array';
-  if (typeof value === 'object') return `a ${isPlainObject(value) ? 'plain object' : value.constructor?.name ?? 'object'}`;
+  if (typeof value === 'object') return `a ${isPlainObject(value) ? 'plain object' : (value.constructor?.name ?? 'object')}`;
   return `${typeof value} ${String(value)}`;
 }
 
@@ -227,13 +227,21 @@ function pythonFloat(value: number): string {
 }
 
 const SHORT_ESCAPES: Record<string, string> = {
-  '\n': '\\n', '\r': '\\r', '\t': '\\t', '\b': '\\b', '\f': '\\f', '"': '\\"', '\\': '\\\\',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\b': '\\b',
+  '\f': '\\f',
+  '"': '\\"',
+  '\\': '\\\\',
 };
 
 function pythonString(text: string): string {
   // By UTF-16 unit on purpose: an astral character becomes its two surrogate escapes.
-  const body = text.replace(/[^\u0020-\u007e]|["\\]/g, (unit) =>
-    SHORT_ESCAPES[unit] ?? `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const body = text.replace(
+    /[^\u0020-\u007e]|["\\]/g,
+    (unit) => SHORT_ESCAPES[unit] ?? `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
   return `"${body}"`;
 }
 

@@ -7,7 +7,11 @@ import { HelloParams, HelloResult, TaskEntry, errorFromWire, errorReply, request
 describe('an error on the wire', () => {
   test('arrives as it left: code, message, hint, number', () => {
     const reply = errorReply(7, new HudError('PORT_IN_USE', 'taken', { hint: 'another', rpcCode: -32602 }));
-    expect(reply).toEqual({ jsonrpc: '2.0', id: 7, error: { code: -32602, message: 'taken', data: { code: 'PORT_IN_USE', hint: 'another' } } });
+    expect(reply).toEqual({
+      jsonrpc: '2.0',
+      id: 7,
+      error: { code: -32602, message: 'taken', data: { code: 'PORT_IN_USE', hint: 'another' } },
+    });
     expect(errorFromWire(reply.error)).toMatchObject({ code: 'PORT_IN_USE', message: 'taken', hint: 'another', rpcCode: -32602 });
   });
 
@@ -17,10 +21,22 @@ describe('an error on the wire', () => {
   });
 
   test.each<[unknown, object]>([
-    [{ code: -32601, message: 'method not found: x' }, { code: 'RPC_ERROR', rpcCode: -32601, message: 'method not found: x' }],
-    [{ code: -32000, message: '' }, { code: 'RPC_ERROR', rpcCode: -32000, message: expect.stringContaining('without a message') as unknown }],
-    [{ code: -32000, message: 'm', data: { code: 'toString', hint: 5 } }, { code: 'RPC_ERROR', hint: undefined }],
-    [{ code: '-32000', message: 5, data: [] }, { code: 'RPC_ERROR', rpcCode: undefined }],
+    [
+      { code: -32601, message: 'method not found: x' },
+      { code: 'RPC_ERROR', rpcCode: -32601, message: 'method not found: x' },
+    ],
+    [
+      { code: -32000, message: '' },
+      { code: 'RPC_ERROR', rpcCode: -32000, message: expect.stringContaining('without a message') as unknown },
+    ],
+    [
+      { code: -32000, message: 'm', data: { code: 'toString', hint: 5 } },
+      { code: 'RPC_ERROR', hint: undefined },
+    ],
+    [
+      { code: '-32000', message: 5, data: [] },
+      { code: 'RPC_ERROR', rpcCode: undefined },
+    ],
     ['text', { code: 'RPC_ERROR', rpcCode: undefined }],
     [null, { code: 'RPC_ERROR' }],
   ])('of another make, %o, is readable', (body, error) => expect(errorFromWire(body)).toMatchObject(error));
@@ -29,7 +45,8 @@ describe('an error on the wire', () => {
 test('envelopes are those of JSON-RPC; ids of any kind are echoed', () => {
   const text = (message: Parameters<typeof encodeFrame>[0]): string => Buffer.from(encodeFrame(message)).toString();
   expect(text(request(1, 'tasks.list', {}))).toBe('{"jsonrpc":"2.0","id":1,"method":"tasks.list","params":{}}\n');
-  for (const id of [0, 1.5, 'abc', { a: 1 }]) expect(text(resultReply(id, {}))).toBe(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{}}\n`);
+  for (const id of [0, 1.5, 'abc', { a: 1 }])
+    expect(text(resultReply(id, {}))).toBe(`{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":{}}\n`);
 });
 
 describe('hello', () => {
@@ -41,7 +58,8 @@ describe('hello', () => {
 
   test('of a Python environment is read, and written back the same', () => {
     const hello = decode(HelloResult, pythonReply);
-    expect(hello).toMatchObject({ sessionId: 'sess-1f0c9a2b', maxFrame: undefined });
+    expect(hello).toMatchObject({ sessionId: 'sess-1f0c9a2b', env: { name: 'counter' } });
+    expect(hello).not.toHaveProperty('maxFrame');
     expect(encode(HelloResult, hello)).toEqual(pythonReply);
   });
 
@@ -62,8 +80,15 @@ describe('hello', () => {
   });
 
   test('tickets keep the names of capabilities', () => {
-    expect(encode(HelloResult, { sessionId: 's', env: { name: 'e', version: '1' }, tickets: { myShell: 't', my_shell: 'u' }, sessionSecret: 'x', maxFrame: 65_536 }))
-      .toMatchObject({ session_secret: 'x', max_frame: 65_536, tickets: { myShell: 't', my_shell: 'u' } });
+    expect(
+      encode(HelloResult, {
+        sessionId: 's',
+        env: { name: 'e', version: '1' },
+        tickets: { myShell: 't', my_shell: 'u' },
+        sessionSecret: 'x',
+        maxFrame: 65_536,
+      }),
+    ).toMatchObject({ session_secret: 'x', max_frame: 65_536, tickets: { myShell: 't', my_shell: 'u' } });
   });
 
   test('may not announce less than every peer reads, nor take a session id that is no text', () => {
@@ -75,8 +100,14 @@ describe('hello', () => {
 
 test('a task of the manifest keeps its schemas as they are', () => {
   const entry = {
-    id: 'fix_bug', description: '',
-    args: { type: 'object', additionalProperties: false, required: ['difficulty'], properties: { difficulty: { title: 'Difficulty', type: 'integer', 'x-hud-hint': 'prompt' } } },
+    id: 'fix_bug',
+    description: '',
+    args: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['difficulty'],
+      properties: { difficulty: { title: 'Difficulty', type: 'integer', 'x-hud-hint': 'prompt' } },
+    },
   };
   expect(encode(TaskEntry, decode(TaskEntry, entry))).toEqual(entry);
   expect(decode(TaskEntry, { id: 'a', description: null })).toEqual({ id: 'a', description: '', args: {} });

@@ -69,7 +69,10 @@ export type HelloResult = z.infer<typeof HelloResult>;
 
 export const TaskEntry = z.looseObject({
   id: z.string(),
-  description: z.string().nullish().transform((text) => text ?? ''),
+  description: z
+    .string()
+    .nullish()
+    .transform((text) => text ?? ''),
   /** JSON Schema of the arguments. */
   args: z.record(z.string(), z.unknown()).default({}),
   input: z.record(z.string(), z.unknown()).optional(),
@@ -110,8 +113,12 @@ export function errorReply(id: unknown, error: HudError): JsonObject {
 export function errorFromWire(body: unknown): HudError {
   const { code, message, data } = isPlainObject(body) ? body : {};
   const { code: name, hint } = isPlainObject(data) ? data : {};
-  return new HudError(isErrorCode(name) ? name : 'RPC_ERROR', typeof message === 'string' && message !== '' ? message : 'The peer reported an error without a message.', {
-    ...(typeof code === 'number' ? { rpcCode: code } : {}),
-    ...(typeof hint === 'string' ? { hint } : {}),
-  });
+  return new HudError(
+    isErrorCode(name) ? name : 'RPC_ERROR',
+    typeof message === 'string' && message !== '' ? message : 'The peer reported an error without a message.',
+    {
+      ...(typeof code === 'number' ? { rpcCode: code } : {}),
+      ...(typeof hint === 'string' ? { hint } : {}),
+    },
+  );
 }

@@ -5,8 +5,17 @@ import { RuntimeConfig, mergeRuntimeConfig } from './runtime.ts';
 describe('a runtime configuration', () => {
   test('keeps unset and null apart, both ways', () => {
     const wire = {
-      image: 'i', compose: null, limits: null,
-      resources: { cpu: 0.5, memory_mb: 512, storage_mb: null, gpu: { type: null, count: 2 }, os: 'linux', tpu: { type: 'v5', topology: '4x4x8' } },
+      image: 'i',
+      compose: null,
+      limits: null,
+      resources: {
+        cpu: 0.5,
+        memory_mb: 512,
+        storage_mb: null,
+        gpu: { type: null, count: 2 },
+        os: 'linux',
+        tpu: { type: 'v5', topology: '4x4x8' },
+      },
     };
     const config = decode(RuntimeConfig, wire);
     expect(config.resources).toMatchObject({ memoryMb: 512, storageMb: null });

@@ -32,20 +32,24 @@ export const RuntimeLimits = z.strictObject({
 
 const ComposeRoot = z.union([z.string(), z.strictObject({ composePath: z.string() })]);
 
-export const ComposeProject = z.strictObject({
-  document: z.union([z.string(), z.record(z.string(), z.unknown())]),
-  root: ComposeRoot.nullish(),
-  serviceAccess: z.boolean().optional(),
-}).refine(({ document, root }) => root == null || typeof root === typeof document, {
-  message: 'root must be a path where document is a path, and { compose_path } where document is parsed',
-});
+export const ComposeProject = z
+  .strictObject({
+    document: z.union([z.string(), z.record(z.string(), z.unknown())]),
+    root: ComposeRoot.nullish(),
+    serviceAccess: z.boolean().optional(),
+  })
+  .refine(({ document, root }) => root == null || typeof root === typeof document, {
+    message: 'root must be a path where document is a path, and { compose_path } where document is parsed',
+  });
 
-export const RuntimeConfig = z.strictObject({
-  image: z.string().min(1).nullish(),
-  compose: ComposeProject.nullish(),
-  resources: RuntimeResources.nullish(),
-  limits: RuntimeLimits.nullish(),
-}).refine((config) => !(config.image && config.compose), { message: 'image and compose exclude each other' });
+export const RuntimeConfig = z
+  .strictObject({
+    image: z.string().min(1).nullish(),
+    compose: ComposeProject.nullish(),
+    resources: RuntimeResources.nullish(),
+    limits: RuntimeLimits.nullish(),
+  })
+  .refine((config) => !(config.image && config.compose), { message: 'image and compose exclude each other' });
 export type RuntimeConfig = z.infer<typeof RuntimeConfig>;
 
 /**

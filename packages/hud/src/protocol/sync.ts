@@ -43,7 +43,8 @@ export function diffTasks(
     tasksetName: remote?.name ?? local.name,
     remoteOnly,
     toApply: [...plan.toCreate, ...plan.toUpdate],
-    summary: () => `${plan.toCreate.length} to create, ${plan.toUpdate.length} to update, ${plan.unchanged.length} unchanged, ${remoteOnly.length} remote only`,
+    summary: () =>
+      `${plan.toCreate.length} to create, ${plan.toUpdate.length} to update, ${plan.unchanged.length} unchanged, ${remoteOnly.length} remote only`,
   };
 }
 

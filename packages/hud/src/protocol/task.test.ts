@@ -31,8 +31,12 @@ describe('the default slug', () => {
   ])('%s %o → %s', (id, args, slug) => expect(slugOf(id, args)).toBe(slug));
 
   test.each([
-    ['{"x":1}', 't-c8b0bcdb'], ['{"x":1.0}', 't-eeff7c66'], ['{"n":12345678901234567890}', 't-5acb6c2c'],
-    ['{"f":1e16,"g":1e-7,"h":0.1,"i":1e22}', 't-3fdd6ac0'], ['{"x":-0.0}', 't-7e5e8791'], ['{"z":NaN,"i":Infinity}', 't-d298f4b4'],
+    ['{"x":1}', 't-c8b0bcdb'],
+    ['{"x":1.0}', 't-eeff7c66'],
+    ['{"n":12345678901234567890}', 't-5acb6c2c'],
+    ['{"f":1e16,"g":1e-7,"h":0.1,"i":1e22}', 't-3fdd6ac0'],
+    ['{"x":-0.0}', 't-7e5e8791'],
+    ['{"z":NaN,"i":Infinity}', 't-d298f4b4'],
   ])('of a row read from a file, with args %s, is %s', (args, slug) => {
     expect(Task.parse(parseJson(`{"env":"e","id":"t","args":${args}}`, { lossless: true })).slug).toBe(slug);
   });
@@ -44,7 +48,10 @@ describe('the default slug', () => {
 
 describe('a task', () => {
   test.each<[object, string]>([
-    [{ env: '', id: 'a' }, 'env'], [{ env: 'e', id: '' }, 'id'], [{ env: 'e', id: 'a', slug: '' }, 'slug'], [{ env: 'e', id: 'a', args: [1] }, 'args'],
+    [{ env: '', id: 'a' }, 'env'],
+    [{ env: 'e', id: '' }, 'id'],
+    [{ env: 'e', id: 'a', slug: '' }, 'slug'],
+    [{ env: 'e', id: 'a', args: [1] }, 'args'],
     [{ env: 'e', id: 'a', args: { d: new Date() } }, 'args.d is a Date'],
     [{ env: 'e', id: 'a', slug: 's', args: { d: [{ e: new Map() }] } }, 'args.d[0].e is a Map'],
     [{ env: 'e', id: 'a', slug: 's', args: { d: () => 1 } }, 'args.d is function'],
@@ -61,10 +68,15 @@ describe('a task', () => {
     [{ env: 'e', id: 'a', verifier: { env: 'e', id: 'v', verifier: { env: 'e', id: 'w' } } }, 'nested verifier'],
   ])('%o is refused', (init, word) => expect(() => new Task(init as TaskInit)).toThrow(word));
 
-  test('rows are in the wire\'s spelling both ways, data untouched, unset and null apart', () => {
+  test("rows are in the wire's spelling both ways, data untouched, unset and null apart", () => {
     const row = {
-      env: 'e', id: 'a', args: { camelCase: 1, snake_case: null, deep: { someKey: [{ otherKey: 1 }] } }, slug: 's', validation: [{ someKey: 1 }],
-      agent_config: { timeout_seconds: 5, max_steps: 3, custom_key: 1 }, columns: { someColumn: null },
+      env: 'e',
+      id: 'a',
+      args: { camelCase: 1, snake_case: null, deep: { someKey: [{ otherKey: 1 }] } },
+      slug: 's',
+      validation: [{ someKey: 1 }],
+      agent_config: { timeout_seconds: 5, max_steps: 3, custom_key: 1 },
+      columns: { someColumn: null },
       runtime_config: { image: 'i', resources: { cpu: 1, memory_mb: 512, gpu: { type: null, count: 2 } }, limits: null },
       verifier: { env: 'v', id: 'check', args: {}, slug: 'check' },
     };
@@ -77,16 +89,25 @@ describe('a task', () => {
   });
 
   test.each<[unknown, string]>([
-    [{ id: 'a' }, 'Task a is malformed: env'], [{ env: 'e' }, 'Task row is malformed: id'], [{ env: 'e', id: 'a', slug: null }, 'slug'], [{ env: 'e', id: 'a', args: null }, 'args'],
-    [{ env: 'e', id: 'a', runtime_config: { imagee: 'x' } }, 'imagee'], [[], 'expected object'], [null, 'expected object'], ['text', 'expected object'],
+    [{ id: 'a' }, 'Task a is malformed: env'],
+    [{ env: 'e' }, 'Task row is malformed: id'],
+    [{ env: 'e', id: 'a', slug: null }, 'slug'],
+    [{ env: 'e', id: 'a', args: null }, 'args'],
+    [{ env: 'e', id: 'a', runtime_config: { imagee: 'x' } }, 'imagee'],
+    [[], 'expected object'],
+    [null, 'expected object'],
+    ['text', 'expected object'],
     [{ env: 'e', id: 'a', verifier: { env: 'e', id: 'v', verifier: { env: 'e', id: 'w' } } }, 'nested verifier tasks are not supported'],
     [{ env: 'e', id: 'a', verifier: 'v' }, 'verifier'],
   ])('the row %o is refused by name', (row, word) => {
-    expect(() => Task.parse(row)).toThrow(expect.objectContaining({ code: 'BAD_TASK', message: expect.stringContaining(word) as unknown }) as Error);
+    expect(() => Task.parse(row)).toThrow(
+      expect.objectContaining({ code: 'BAD_TASK', message: expect.stringContaining(word) as unknown }) as Error,
+    );
   });
 
   test('takes the floats that a Python peer writes where numbers are declared', () => {
-    const text = '{"env":"e","id":"a","args":{"x":1.0},"agent_config":{"timeout_seconds":30.0},"runtime_config":{"resources":{"cpu":2.0,"memory_mb":512.0}}}';
+    const text =
+      '{"env":"e","id":"a","args":{"x":1.0},"agent_config":{"timeout_seconds":30.0},"runtime_config":{"resources":{"cpu":2.0,"memory_mb":512.0}}}';
     const task = Task.parse(parseJson(text, { lossless: true }));
     expect(task.agentConfig?.timeoutSeconds).toBe(30);
     expect(task.runtimeConfig?.resources).toEqual({ cpu: 2, memoryMb: 512 });
@@ -110,7 +131,12 @@ describe('a task', () => {
   });
 
   test('leaves out fields that are null or unset', () => {
-    expect(new Task({ env: 'e', id: 'a', columns: null, validation: null, agentConfig: undefined, verifier: null }).toJSON()).toEqual({ env: 'e', id: 'a', args: {}, slug: 'a' });
+    expect(new Task({ env: 'e', id: 'a', columns: null, validation: null, agentConfig: undefined, verifier: null }).toJSON()).toEqual({
+      env: 'e',
+      id: 'a',
+      args: {},
+      slug: 'a',
+    });
   });
 
   test('its slug can be set, not emptied; copies follow their args unless the slug was chosen', () => {

@@ -49,11 +49,13 @@ export class Task {
   readonly columns: JsonObject | undefined;
   readonly runtimeConfig: RuntimeConfig | undefined;
   readonly verifier: Task | undefined;
+  /** The task that this one is a changed copy of: both come from the same place. */
+  readonly origin: Task | undefined;
   readonly [BRAND] = true;
   #slug: string;
 
   /** @throws HudError BAD_TASK when a field is malformed or not JSON, or a verifier has one itself */
-  constructor(init: TaskInit) {
+  constructor(init: TaskInit, origin?: Task) {
     const { verifier, ...rest } = init;
     const verifierTask = verifier == null ? undefined : isTask(verifier) ? verifier : new Task(verifier);
     if (verifierTask?.verifier !== undefined) {
@@ -62,7 +64,9 @@ export class Task {
     const parsed = z.safeParse(PlainRow, withoutUndefined(rest));
     if (!parsed.success) {
       const issue = parsed.error.issues[0];
-      throw new HudError('BAD_TASK', `Task ${String(init.id)} is malformed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}.`, { cause: parsed.error });
+      throw new HudError('BAD_TASK', `Task ${String(init.id)} is malformed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}.`, {
+        cause: parsed.error,
+      });
     }
     const row = parsed.data;
     for (const field of ['args', 'validation', 'agentConfig', 'columns', 'runtimeConfig'] as const) {
@@ -76,6 +80,7 @@ export class Task {
     this.columns = row.columns ?? undefined;
     this.runtimeConfig = row.runtimeConfig ?? undefined;
     this.verifier = verifierTask;
+    this.origin = origin;
     this.#slug = row.slug ?? this.defaultSlug();
   }
 
@@ -127,12 +132,21 @@ export class Task {
   /** A copy with some fields replaced. A slug that was the default follows the new args. */
   with(changes: Partial<TaskInit>): Task {
     const keepSlug = this.slug !== this.defaultSlug();
-    return new Task({
-      env: this.env, id: this.id, args: this.args, validation: this.validation, agentConfig: this.agentConfig,
-      columns: this.columns, runtimeConfig: this.runtimeConfig, verifier: this.verifier,
-      ...(keepSlug ? { slug: this.slug } : {}),
-      ...changes,
-    });
+    return new Task(
+      {
+        env: this.env,
+        id: this.id,
+        args: this.args,
+        validation: this.validation,
+        agentConfig: this.agentConfig,
+        columns: this.columns,
+        runtimeConfig: this.runtimeConfig,
+        verifier: this.verifier,
+        ...(keepSlug ? { slug: this.slug } : {}),
+        ...changes,
+      },
+      this,
+    );
   }
 }
 
@@ -143,8 +157,14 @@ export function isTask(value: unknown): value is Task {
 
 function decodedRow(task: Task): TaskRow {
   return {
-    env: task.env, id: task.id, args: task.args, slug: task.slug, validation: task.validation,
-    agentConfig: task.agentConfig, columns: task.columns, runtimeConfig: task.runtimeConfig,
+    env: task.env,
+    id: task.id,
+    args: task.args,
+    slug: task.slug,
+    validation: task.validation,
+    agentConfig: task.agentConfig,
+    columns: task.columns,
+    runtimeConfig: task.runtimeConfig,
   };
 }
 

@@ -5,13 +5,30 @@ import { STEP_SCHEMA, Span, Step } from './trace.ts';
 
 /** A span as the Python package uploads it. */
 const SPAN = {
-  name: 'step.agent', trace_id: '03dd2a73d3df4d10a54ae3d87c2d530d', span_id: '5b1f0c9e7a2d4416', parent_span_id: null, kind: 'INTERNAL',
-  start_time: '2026-08-21T10:00:00.125000Z', end_time: '2026-08-21T10:00:02.500000Z', status_code: 'OK', status_message: null,
+  name: 'step.agent',
+  trace_id: '03dd2a73d3df4d10a54ae3d87c2d530d',
+  span_id: '5b1f0c9e7a2d4416',
+  parent_span_id: null,
+  kind: 'INTERNAL',
+  start_time: '2026-08-21T10:00:00.125000Z',
+  end_time: '2026-08-21T10:00:02.500000Z',
+  status_code: 'OK',
+  status_message: null,
   attributes: {
-    'hud.schema': 'hud.step.v1', 'hud.task_run_id': '03dd2a73d3df4d10a54ae3d87c2d530d',
+    'hud.schema': 'hud.step.v1',
+    'hud.task_run_id': '03dd2a73d3df4d10a54ae3d87c2d530d',
     'hud.payload': {
-      step_id: 3, source: 'agent', content: 'done', tool_calls: [], done: true, citations: [], model: 'm-1',
-      started_at: '2026-08-21T10:00:00.125000Z', ended_at: '2026-08-21T10:00:02.500000Z', messages: [], extra: {},
+      step_id: 3,
+      source: 'agent',
+      content: 'done',
+      tool_calls: [],
+      done: true,
+      citations: [],
+      model: 'm-1',
+      started_at: '2026-08-21T10:00:00.125000Z',
+      ended_at: '2026-08-21T10:00:02.500000Z',
+      messages: [],
+      extra: {},
     },
   },
   events: [],
@@ -30,7 +47,8 @@ describe('a span', () => {
 
   test('of a schema unknown here keeps its attributes and events untouched', () => {
     const wire = {
-      ...SPAN, attributes: { 'hud.schema': 'other.v9', camelKey: 1, snake_key: { innerKey: 2 } },
+      ...SPAN,
+      attributes: { 'hud.schema': 'other.v9', camelKey: 1, snake_key: { innerKey: 2 } },
       events: [{ name: 'hud.request', timestamp: 't', attributes: { 'hud.payload': { someArg: 1 } } }],
     };
     expect(encode(Span, decode(Span, wire))).toEqual(wire);
@@ -42,17 +60,26 @@ describe('a span', () => {
   });
 
   test.each([
-    [{ trace_id: 'run-1' }, 'trace_id'], [{ trace_id: SPAN.trace_id.toUpperCase() }, 'trace_id'], [{ span_id: '5b1f' }, 'span_id'], [{ parent_span_id: 'x' }, 'parent_span_id'],
-    [{ kind: 'OTHER' }, 'kind'], [{ status_code: 'FINE' }, 'status_code'], [{ attributes: null }, 'attributes'], [{ start_time: 5 }, 'start_time'],
+    [{ trace_id: 'run-1' }, 'trace_id'],
+    [{ trace_id: SPAN.trace_id.toUpperCase() }, 'trace_id'],
+    [{ span_id: '5b1f' }, 'span_id'],
+    [{ parent_span_id: 'x' }, 'parent_span_id'],
+    [{ kind: 'OTHER' }, 'kind'],
+    [{ status_code: 'FINE' }, 'status_code'],
+    [{ attributes: null }, 'attributes'],
+    [{ start_time: 5 }, 'start_time'],
   ])('with %o is refused by name', (change, name) => {
     expect(() => decode(Span, { ...SPAN, ...change })).toThrow(`malformed: ${name}: `);
   });
 });
 
 describe('a step', () => {
-  test('of an agent is in the wire\'s spelling, but for what tools and models named', () => {
+  test("of an agent is in the wire's spelling, but for what tools and models named", () => {
     const step: Step = {
-      source: 'agent', stepId: 1, content: 'x', finishReason: 'stop',
+      source: 'agent',
+      stepId: 1,
+      content: 'x',
+      finishReason: 'stop',
       toolCalls: [{ id: 'c', name: 't', arguments: { camelArg: 1, snake_arg: 2 }, providerName: 'p', pending_safety_checks: [] }],
       usage: { promptTokens: 1, costUsd: 0.5, llmCallCount: 2 },
       sample: { promptTokenIds: [1], outputTokenIds: [2], outputLogprobs: [-0.5], promptChunks: [{ someKey: 1 }] },
@@ -61,7 +88,10 @@ describe('a step', () => {
     };
     const wire = encode(Step, step);
     expect(wire).toEqual({
-      source: 'agent', step_id: 1, content: 'x', finish_reason: 'stop',
+      source: 'agent',
+      step_id: 1,
+      content: 'x',
+      finish_reason: 'stop',
       tool_calls: [{ id: 'c', name: 't', arguments: { camelArg: 1, snake_arg: 2 }, provider_name: 'p', pending_safety_checks: [] }],
       usage: { prompt_tokens: 1, cost_usd: 0.5, llm_call_count: 2 },
       sample: { prompt_token_ids: [1], output_token_ids: [2], output_logprobs: [-0.5], prompt_chunks: [{ someKey: 1 }] },
@@ -71,15 +101,27 @@ describe('a step', () => {
     expect(decode(Step, wire)).toEqual(Step.parse(step));
   });
 
-  test('of a tool keeps MCP\'s own spelling', () => {
+  test("of a tool keeps MCP's own spelling", () => {
     const step: Step = {
-      source: 'tool', call: { id: 'c', name: 't', arguments: {} },
-      result: { content: [{ type: 'image', data: 'AA==', mimeType: 'image/png', annotations: { someKey: 1 } }], isError: true, structuredContent: { someKey: 1 }, callId: 'c' },
+      source: 'tool',
+      call: { id: 'c', name: 't', arguments: {} },
+      result: {
+        content: [{ type: 'image', data: 'AA==', mimeType: 'image/png', annotations: { someKey: 1 } }],
+        isError: true,
+        structuredContent: { someKey: 1 },
+        callId: 'c',
+      },
     };
     const wire = encode(Step, step);
     expect(wire).toEqual({
-      source: 'tool', call: { id: 'c', name: 't', arguments: {} },
-      result: { content: [{ type: 'image', data: 'AA==', mimeType: 'image/png', annotations: { someKey: 1 } }], isError: true, structuredContent: { someKey: 1 }, call_id: 'c' },
+      source: 'tool',
+      call: { id: 'c', name: 't', arguments: {} },
+      result: {
+        content: [{ type: 'image', data: 'AA==', mimeType: 'image/png', annotations: { someKey: 1 } }],
+        isError: true,
+        structuredContent: { someKey: 1 },
+        call_id: 'c',
+      },
     });
     expect(decode(Step, wire)).toEqual(Step.parse(step));
   });
@@ -108,7 +150,9 @@ describe('a step', () => {
   });
 
   test.each([
-    [{ source: 'agent', step_id: 0 }, 'step_id'], [{ source: 'task', task_call: { phase: 'run', name: 'x' } }, 'task_call.phase'],
-    [{ source: 'tool', call: { id: 'c', name: 'n', arguments: {} } }, 'result'], [{ source: 'user', messages: [{ role: 'system', content: { type: 'text' } }] }, 'messages.[0].role'],
+    [{ source: 'agent', step_id: 0 }, 'step_id'],
+    [{ source: 'task', task_call: { phase: 'run', name: 'x' } }, 'task_call.phase'],
+    [{ source: 'tool', call: { id: 'c', name: 'n', arguments: {} } }, 'result'],
+    [{ source: 'user', messages: [{ role: 'system', content: { type: 'text' } }] }, 'messages.[0].role'],
   ])('%o is refused by name', (wire, name) => expect(() => decode(Step, wire)).toThrow(`malformed: ${name}: `));
 });

@@ -6,7 +6,13 @@
  */
 export { LocalRuntime, type EnvironmentSource, type LocalRuntimeOptions } from './local.ts';
 export {
-  Runtime, asProvider,
-  type Provider, type ProviderContext, type ProviderFunction, type ProviderObject, type RuntimeInit, type RuntimeLease,
+  Runtime,
+  asProvider,
+  type Provider,
+  type ProviderContext,
+  type ProviderFunction,
+  type ProviderObject,
+  type RuntimeInit,
+  type RuntimeLease,
 } from './provider.ts';
 export { Shared } from './shared.ts';

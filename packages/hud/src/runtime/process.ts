@@ -55,8 +55,19 @@ export async function spawnServer(command: ServerCommand): Promise<RuntimeLease>
     });
     const waiting = Promise.race([output.port, early]);
     early.catch(() => {});
-    const port = await withSignal(withDeadline(nodeHost, waiting, limit, () => new HudError('RUNTIME_UNREACHABLE',
-      `The environment's process did not announce a port within ${limit / 1000} s.${output.text()}`)), command.signal);
+    const port = await withSignal(
+      withDeadline(
+        nodeHost,
+        waiting,
+        limit,
+        () =>
+          new HudError(
+            'RUNTIME_UNREACHABLE',
+            `The environment's process did not announce a port within ${limit / 1000} s.${output.text()}`,
+          ),
+      ),
+      command.signal,
+    );
     return new Runtime(`tcp://127.0.0.1:${port}`, {
       ...(command.secret === undefined ? {} : { secret: command.secret }),
       exited,
@@ -85,7 +96,7 @@ function start(command: ServerCommand): ChildProcess {
     : ['/bin/sh', ['-c', WATCHED, 'sh', command.command, ...command.args]];
   const stdin = command.watchesStdin ? 'pipe' : 'ignore';
   const child = spawn(program, args, { cwd: command.cwd, env, detached: true, stdio: [stdin, 'pipe', 'pipe', 'pipe'] });
-  (child.stdin)?.on('error', () => {}); // the lifeline breaks when the child ends first
+  child.stdin?.on('error', () => {}); // the lifeline breaks when the child ends first
   (child.stdio[3] as Writable | null)?.on('error', () => {});
   return child;
 }

@@ -55,7 +55,9 @@ export class Shared implements ProviderObject {
 
   async acquire(task: Task, context: ProviderContext): Promise<RuntimeLease> {
     if (this.#scopes === 0) {
-      throw new HudError('BAD_ARGUMENT', 'A Shared runtime must be open.', { hint: 'taskset.run opens it; by hand: await using scope = await shared.open().' });
+      throw new HudError('BAD_ARGUMENT', 'A Shared runtime must be open.', {
+        hint: 'taskset.run opens it; by hand: await using scope = await shared.open().',
+      });
     }
     const key = `${task.env}\n${stringifyJson(task.runtimeConfig ?? null)}`;
     const substrate = this.#substrates.get(key) ?? this.#boot(key, task);

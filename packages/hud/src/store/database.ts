@@ -165,9 +165,13 @@ export class Database {
     try {
       const version = this.#version(); // another process may have been faster
       if (version > MIGRATIONS.length) {
-        throw new HudError('STORE_DAMAGED', `${this.location} was written by a newer version of this package (store version ${version}, this one knows ${MIGRATIONS.length}).`, {
-          hint: 'Update the package: npm install hud@latest.',
-        });
+        throw new HudError(
+          'STORE_DAMAGED',
+          `${this.location} was written by a newer version of this package (store version ${version}, this one knows ${MIGRATIONS.length}).`,
+          {
+            hint: 'Update the package: npm install hud@latest.',
+          },
+        );
       }
       for (const migration of MIGRATIONS.slice(version)) this.#db.exec(migration);
       this.#db.exec(`PRAGMA user_version = ${MIGRATIONS.length}; COMMIT`);
@@ -201,9 +205,9 @@ function prepareDirectory(directory: string): void {
 /** Older engines announce on every start that SQLite is experimental; other warnings still get through. */
 async function loadSqlite(): Promise<typeof import('node:sqlite')> {
   const emit = process.emitWarning;
-  process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
     if (!String(warning).includes('SQLite')) Reflect.apply(emit, process, [warning, ...rest]);
-  });
+  };
   try {
     return await import('node:sqlite');
   } finally {

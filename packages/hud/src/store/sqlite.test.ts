@@ -46,14 +46,18 @@ const WRITER = `
 
 async function writer(base: number): Promise<ReturnType<typeof spawn>> {
   const fixtures = join(folder, 'fixtures.mjs');
-  await writeFile(fixtures, `
+  await writeFile(
+    fixtures,
+    `
     const hex = (n, digits) => n.toString(16).padStart(digits, '0');
     export const start = (n) => ({ traceId: 'cd' + hex(n, 30), jobId: ${JSON.stringify(job(1).id)}, slug: 'a', taskId: 'a', repeat: n, attempt: 1, startedAt: 5 });
     export const graded = () => (${JSON.stringify(graded(1))});
     export const span = (n, traceId) => ({ ...${JSON.stringify(span(1))}, traceId, spanId: hex(n, 16) });
-  `);
+  `,
+  );
   return spawn(process.execPath, ['--input-type=module', '-e', WRITER], {
-    stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, STORE: folder, FIXTURES: fixtures, BASE: String(base) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, STORE: folder, FIXTURES: fixtures, BASE: String(base) },
   });
 }
 
@@ -85,16 +89,18 @@ test('several processes write one store at once', async () => {
   await store.createJob(job(1), []);
   const children = await Promise.all([0, 1, 2].map(async (n) => await writer(n * 100_000)));
   const counts = [0, 0, 0];
-  await Promise.all(children.map(async (child, i) => {
-    for await (const _line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
-      counts[i] = (counts[i] ?? 0) + 1;
-      await store.startRun(start(900_000 + i * 1_000 + (counts[i] ?? 0)));
-      if (counts[i] === 30) {
-        child.kill('SIGKILL');
-        break;
+  await Promise.all(
+    children.map(async (child, i) => {
+      for await (const _line of createInterface({ input: child.stdout as NodeJS.ReadableStream })) {
+        counts[i] = (counts[i] ?? 0) + 1;
+        await store.startRun(start(900_000 + i * 1_000 + (counts[i] ?? 0)));
+        if (counts[i] === 30) {
+          child.kill('SIGKILL');
+          break;
+        }
       }
-    }
-  }));
+    }),
+  );
   expect(counts).toEqual([30, 30, 30]);
   const runs = (await store.listRuns(job(1).id, { limit: 100_000 })).items;
   expect(runs.filter((run) => run.repeat >= 900_000)).toHaveLength(90);
@@ -116,7 +122,10 @@ test('a file that is no database, and a truncated one, are reported and left alo
   expect(await readFile(join(folder, 'hud.db'), 'utf8')).toContain('not a database');
   await rm(join(folder, 'hud.db'));
   const store = await open();
-  await store.createJob(job(1), Array.from({ length: 500 }, (_, position) => ({ slug: `s${position}`, position, row: { text: 'x'.repeat(500) } })));
+  await store.createJob(
+    job(1),
+    Array.from({ length: 500 }, (_, position) => ({ slug: `s${position}`, position, row: { text: 'x'.repeat(500) } })),
+  );
   await store.close();
   await truncate(join(folder, 'hud.db'), 60_000);
   const damaged = open().then(async (opened) => await opened.listTasks(job(1).id));
@@ -138,7 +147,10 @@ test('a store that another process holds is reported after the wait, without sto
   holder.exec('BEGIN IMMEDIATE');
   let ticks = 0;
   const ticking = setInterval(() => (ticks += 1), 10);
-  await expect(store.startRun(start(1))).rejects.toMatchObject({ code: 'STORE_LOCKED', message: expect.stringContaining('hud.db') as string });
+  await expect(store.startRun(start(1))).rejects.toMatchObject({
+    code: 'STORE_LOCKED',
+    message: expect.stringContaining('hud.db') as string,
+  });
   clearInterval(ticking);
   expect(ticks).toBeGreaterThan(5);
   holder.exec('ROLLBACK');
@@ -149,7 +161,8 @@ test('a store that another process holds is reported after the wait, without sto
 
 test('a full disk is reported, fires `failed` for spans, and keeps what was there', async ({ skip }) => {
   const isRoot = process.getuid?.() === 0;
-  const mounted = isRoot && process.platform === 'linux' && spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', folder]).status === 0;
+  const mounted =
+    isRoot && process.platform === 'linux' && spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'tmpfs', folder]).status === 0;
   if (!mounted) skip('needs the right to mount a small file system');
   try {
     const store = await open();

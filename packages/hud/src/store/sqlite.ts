@@ -82,9 +82,18 @@ class SqliteStore implements Store {
       // Plain places only: Node 22 skips numbered ones when it binds a list.
       `SELECT * FROM jobs WHERE status = coalesce(?, status) AND created_at >= ? AND (created_at, id) < (?, ?)
        ORDER BY created_at DESC, id DESC LIMIT ?`,
-      filter.status ?? null, filter.since ?? 0, time === undefined ? Number.MAX_SAFE_INTEGER : Number(time), id ?? '', limitOf(filter) + 1,
+      filter.status ?? null,
+      filter.since ?? 0,
+      time === undefined ? Number.MAX_SAFE_INTEGER : Number(time),
+      id ?? '',
+      limitOf(filter) + 1,
     );
-    return paged(rows, filter, (row) => fromRow(JobRecord, row, JOB_JSON), (row) => `${row.created_at} ${row.id}`);
+    return paged(
+      rows,
+      filter,
+      (row) => fromRow(JobRecord, row, JOB_JSON),
+      (row) => `${row.created_at} ${row.id}`,
+    );
   }
 
   async getJob(idOrPrefix: string): Promise<JobRecord | undefined> {
@@ -93,8 +102,14 @@ class SqliteStore implements Store {
   }
 
   async listTasks(jobId: string): Promise<TaskRecord[]> {
-    return this.#database.all('SELECT * FROM tasks WHERE job_id = ? ORDER BY position, slug', jobId)
-      .map((row) => ({ jobId, slug: String(row.slug), position: Number(row.position), row: parseJson(String(row.row), { lossless: true }) as TaskRecord['row'] }));
+    return this.#database
+      .all('SELECT * FROM tasks WHERE job_id = ? ORDER BY position, slug', jobId)
+      .map((row) => ({
+        jobId,
+        slug: String(row.slug),
+        position: Number(row.position),
+        row: parseJson(String(row.row), { lossless: true }) as TaskRecord['row'],
+      }));
   }
 
   async startRun(run: RunStart): Promise<void> {
@@ -115,9 +130,16 @@ class SqliteStore implements Store {
     const rows = this.#database.all(
       `SELECT runs.* FROM runs LEFT JOIN tasks ON tasks.job_id = runs.job_id AND tasks.slug = runs.slug
        WHERE runs.job_id = ? ORDER BY tasks.position, runs.slug, runs.repeat, runs.attempt, runs.started_at LIMIT ? OFFSET ?`,
-      jobId, limitOf(page) + 1, offset,
+      jobId,
+      limitOf(page) + 1,
+      offset,
     );
-    return paged(rows, page, (row) => fromRow(RunRecord, row, RUN_JSON), () => String(offset + limitOf(page)));
+    return paged(
+      rows,
+      page,
+      (row) => fromRow(RunRecord, row, RUN_JSON),
+      () => String(offset + limitOf(page)),
+    );
   }
 
   async getRun(traceIdOrPrefix: string): Promise<RunRecord | undefined> {
@@ -134,15 +156,26 @@ class SqliteStore implements Store {
   }
 
   async listSpans(traceId: string, page: Page = {}): Promise<Paged<Span>> {
-    const rows = this.#database.all('SELECT seq, body FROM spans WHERE trace_id = ? AND seq > ? ORDER BY seq LIMIT ?',
-      traceId, Number(page.cursor ?? -1), limitOf(page) + 1);
-    return paged(rows, page, (row) => decode(Span, parseJson(String(row.body)), { what: 'A span of the store', code: 'STORE_DAMAGED' }), (row) => String(row.seq));
+    const rows = this.#database.all(
+      'SELECT seq, body FROM spans WHERE trace_id = ? AND seq > ? ORDER BY seq LIMIT ?',
+      traceId,
+      Number(page.cursor ?? -1),
+      limitOf(page) + 1,
+    );
+    return paged(
+      rows,
+      page,
+      (row) => decode(Span, parseJson(String(row.body)), { what: 'A span of the store', code: 'STORE_DAMAGED' }),
+      (row) => String(row.seq),
+    );
   }
 
   async putBlob(bytes: Uint8Array, mediaType: string): Promise<string> {
     try {
       const sha256 = await this.#blobs.put(bytes);
-      await this.#database.write((db) => insert(db, 'INSERT OR IGNORE INTO', 'blobs', { sha256, media_type: mediaType, size_bytes: bytes.length }));
+      await this.#database.write((db) =>
+        insert(db, 'INSERT OR IGNORE INTO', 'blobs', { sha256, media_type: mediaType, size_bytes: bytes.length }),
+      );
       return sha256;
     } catch (error) {
       throw storeError(error, this.location);
@@ -210,7 +243,10 @@ class SqliteStore implements Store {
 
 function insert(db: Database, verb: string, table: string, row: Row): void {
   const columns = Object.keys(row);
-  db.run(`${verb} ${table} (${columns.map((name) => `"${name}"`).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`, ...Object.values(row));
+  db.run(
+    `${verb} ${table} (${columns.map((name) => `"${name}"`).join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+    ...Object.values(row),
+  );
 }
 
 function update(db: Database, table: string, row: Row, where: string, key: string): number {
@@ -224,8 +260,11 @@ function insertSpans(db: Database, spans: readonly (string | null)[][]): void {
   const slots = `(${Array.from({ length: SPAN_COLUMNS }, () => '?').join(',')})`;
   for (let at = 0; at < spans.length; at += SPANS_A_STATEMENT) {
     const some = spans.slice(at, at + SPANS_A_STATEMENT);
-    db.run(`INSERT OR IGNORE INTO spans (trace_id, span_id, name, start_time, end_time, status_code, body)
-      VALUES ${some.map(() => slots).join(',')}`, ...some.flat().map(toCell));
+    db.run(
+      `INSERT OR IGNORE INTO spans (trace_id, span_id, name, start_time, end_time, status_code, body)
+      VALUES ${some.map(() => slots).join(',')}`,
+      ...some.flat().map(toCell),
+    );
   }
 }
 

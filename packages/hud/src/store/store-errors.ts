@@ -27,12 +27,14 @@ export function storeError(error: unknown, location: string): HudError {
     case BUSY:
     case LOCKED:
       return new HudError('STORE_LOCKED', `Another process has held ${location} for too long.`, {
-        ...cause, hint: 'Wait until it is done, or find it with `fuser` or `lsof` and end it.',
+        ...cause,
+        hint: 'Wait until it is done, or find it with `fuser` or `lsof` and end it.',
       });
     case CORRUPT:
     case NOTADB:
       return new HudError('STORE_DAMAGED', `${location} is damaged or is no store: ${messageOf(error)}.`, {
-        ...cause, hint: 'Nothing was changed. Move the file aside to start a new one; `sqlite3 FILE .recover` may read what is left.',
+        ...cause,
+        hint: 'Nothing was changed. Move the file aside to start a new one; `sqlite3 FILE .recover` may read what is left.',
       });
     case READONLY:
     case CANTOPEN:
@@ -46,13 +48,15 @@ export function storeError(error: unknown, location: string): HudError {
 
 function full(location: string, cause: unknown): HudError {
   return new HudError('STORE_FULL', `There is no space left for ${location}. What was recorded before is safe.`, {
-    cause, hint: 'Free some space on that disk, or point HUD_DIR at another one.',
+    cause,
+    hint: 'Free some space on that disk, or point HUD_DIR at another one.',
   });
 }
 
 function unwritable(location: string, cause: unknown): HudError {
   return new HudError('STORE_UNWRITABLE', `${location} can't be written: ${messageOf(cause)}.`, {
-    cause, hint: 'Check its permissions, or point HUD_DIR at a directory that can be written.',
+    cause,
+    hint: 'Check its permissions, or point HUD_DIR at a directory that can be written.',
   });
 }
 

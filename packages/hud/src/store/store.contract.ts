@@ -11,15 +11,47 @@ export interface StoreUnderTest extends AsyncDisposable {
 }
 
 const hex = (n: number, digits = 32): string => n.toString(16).padStart(digits, '0');
-export const job = (n: number, more: Partial<JobRecord> = {}): JobRecord =>
-  ({ id: `ab${hex(n, 30)}`, name: `job ${n}`, group: 2, status: 'running', createdAt: 1_000 + n, config: { nested: { snake_case: 1, camelCase: null } }, ...more });
-export const start = (n: number, more: Partial<RunStart> = {}): RunStart =>
-  ({ traceId: `cd${hex(n, 30)}`, jobId: job(1).id, slug: 'a', taskId: 'a', repeat: n, attempt: 1, startedAt: 5, ...more });
-export const graded = (reward: number): RunFinish =>
-  ({ class: 'graded', status: 'completed', reward, grade: { score: reward, info: { someKey: [1, null] } }, answer: 'yes', steps: 3, costUsd: 0.25, endedAt: 9 });
+export const job = (n: number, more: Partial<JobRecord> = {}): JobRecord => ({
+  id: `ab${hex(n, 30)}`,
+  name: `job ${n}`,
+  group: 2,
+  status: 'running',
+  createdAt: 1_000 + n,
+  config: { nested: { snake_case: 1, camelCase: null } },
+  ...more,
+});
+export const start = (n: number, more: Partial<RunStart> = {}): RunStart => ({
+  traceId: `cd${hex(n, 30)}`,
+  jobId: job(1).id,
+  slug: 'a',
+  taskId: 'a',
+  repeat: n,
+  attempt: 1,
+  startedAt: 5,
+  ...more,
+});
+export const graded = (reward: number): RunFinish => ({
+  class: 'graded',
+  status: 'completed',
+  reward,
+  grade: { score: reward, info: { someKey: [1, null] } },
+  answer: 'yes',
+  steps: 3,
+  costUsd: 0.25,
+  endedAt: 9,
+});
 export const span = (n: number, traceId = start(1).traceId): Span => ({
-  name: 'step.agent', traceId, spanId: hex(n, 16), parentSpanId: null, kind: 'INTERNAL', startTime: '2026-01-01T00:00:00.000000Z', endTime: '2026-01-01T00:00:01.000000Z',
-  statusCode: 'OK', statusMessage: null, attributes: { 'hud.payload': { step_id: n, someKey: { 'odd.key': [1] } }, unknown: true }, events: [],
+  name: 'step.agent',
+  traceId,
+  spanId: hex(n, 16),
+  parentSpanId: null,
+  kind: 'INTERNAL',
+  startTime: '2026-01-01T00:00:00.000000Z',
+  endTime: '2026-01-01T00:00:01.000000Z',
+  statusCode: 'OK',
+  statusMessage: null,
+  attributes: { 'hud.payload': { step_id: n, someKey: { 'odd.key': [1] } }, unknown: true },
+  events: [],
 });
 
 export function describeStore(name: string, make: () => Promise<StoreUnderTest>): void {
@@ -31,7 +63,13 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       const first = await store.listJobs({ limit: 2 });
       const second = await store.listJobs({ limit: 2, cursor: first.nextCursor ?? '' });
       const third = await store.listJobs({ limit: 2, cursor: second.nextCursor ?? '' });
-      expect([first, second, third].flatMap((page) => page.items.map((item) => item.name))).toEqual(['job 5', 'job 4', 'job 3', 'job 2', 'job 1']);
+      expect([first, second, third].flatMap((page) => page.items.map((item) => item.name))).toEqual([
+        'job 5',
+        'job 4',
+        'job 3',
+        'job 2',
+        'job 1',
+      ]);
       expect(third.nextCursor).toBeUndefined();
       expect((await store.listJobs({ status: 'completed' })).items.map((item) => item.name)).toEqual(['job 3']);
       expect((await store.listJobs({ since: 1_004 })).items).toHaveLength(3);
@@ -55,9 +93,19 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
     test('tasks keep their place and their first row', async () => {
       await using under = await make();
       const { store } = under;
-      await store.createJob(job(1), [{ slug: 'b', position: 0, row: { args: { f: 1 } } }, { slug: 'a', position: 1, row: {} }]);
-      await store.addTasks(job(1).id, [{ slug: 'a', position: 9, row: { changed: true } }, { slug: 'c', position: 2, row: {} }]);
-      expect((await store.listTasks(job(1).id)).map(({ slug, row }) => [slug, row])).toEqual([['b', { args: { f: 1 } }], ['a', {}], ['c', {}]]);
+      await store.createJob(job(1), [
+        { slug: 'b', position: 0, row: { args: { f: 1 } } },
+        { slug: 'a', position: 1, row: {} },
+      ]);
+      await store.addTasks(job(1).id, [
+        { slug: 'a', position: 9, row: { changed: true } },
+        { slug: 'c', position: 2, row: {} },
+      ]);
+      expect((await store.listTasks(job(1).id)).map(({ slug, row }) => [slug, row])).toEqual([
+        ['b', { args: { f: 1 } }],
+        ['a', {}],
+        ['c', {}],
+      ]);
     });
 
     test('the first end of a run stays', async () => {
@@ -69,13 +117,19 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       expect(await store.finishRun(start(1).traceId, graded(0.5))).toBe(true);
       expect(await store.finishRun(start(1).traceId, graded(1))).toBe(false);
       expect(await store.finishRun('f'.repeat(32), graded(1))).toBe(false);
-      expect(await store.getRun(start(1).traceId.slice(0, 31))).toEqual({ ...start(1, { groupId: 'g', agent: 'say', model: 'm' }), ...graded(0.5) });
+      expect(await store.getRun(start(1).traceId.slice(0, 31))).toEqual({
+        ...start(1, { groupId: 'g', agent: 'say', model: 'm' }),
+        ...graded(0.5),
+      });
     });
 
     test('runs come in the order of tasks, repeats and attempts, page by page', async () => {
       await using under = await make();
       const { store } = under;
-      await store.createJob(job(1), [{ slug: 'z', position: 0, row: {} }, { slug: 'a', position: 1, row: {} }]);
+      await store.createJob(job(1), [
+        { slug: 'z', position: 0, row: {} },
+        { slug: 'a', position: 1, row: {} },
+      ]);
       await store.startRun(start(4, { slug: 'a', repeat: 0, attempt: 2 }));
       await store.startRun(start(3, { slug: 'a', repeat: 0, attempt: 1 }));
       await store.startRun(start(2, { slug: 'z', repeat: 1 }));
@@ -90,7 +144,12 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
       await using under = await make();
       const { store } = under;
       await store.createJob(job(1), []);
-      const results = await Promise.allSettled([store.startRun(start(1)), store.startRun(start(1)), store.startRun(start(2)), store.startRun(start(3, { jobId: 'nobody' }))]);
+      const results = await Promise.allSettled([
+        store.startRun(start(1)),
+        store.startRun(start(1)),
+        store.startRun(start(2)),
+        store.startRun(start(3, { jobId: 'nobody' })),
+      ]);
       expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
       expect((await store.listRuns(job(1).id)).items).toHaveLength(2);
     });

@@ -6,8 +6,17 @@
  */
 export { scriptedModel, type ModelServer, type ScriptedModelOptions } from './model-server.ts';
 export type {
-  DialectName, ModelFault, ModelMessage, ModelRequest, ModelScript, ModelToolResult, ModelTurn, ReplayedCall,
-  ScriptedCall, ScriptedCitation, ScriptedUsage,
+  DialectName,
+  ModelFault,
+  ModelMessage,
+  ModelRequest,
+  ModelScript,
+  ModelToolResult,
+  ModelTurn,
+  ReplayedCall,
+  ScriptedCall,
+  ScriptedCitation,
+  ScriptedUsage,
 } from './model-script.ts';
 export { scriptedAgent } from './scripted-agent.ts';
 export { tempDir, type TempDir } from './temp-dir.ts';

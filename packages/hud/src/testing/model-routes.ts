@@ -15,7 +15,9 @@ export type Route =
 /** Routes of one server; the Responses dialect among them has a memory. */
 export function routesOf(): (method: string, path: string) => Route {
   const byPath: Record<string, Dialect> = {
-    '/chat/completions': openAiChat, '/responses': openAiResponses(), '/messages': anthropic,
+    '/chat/completions': openAiChat,
+    '/responses': openAiResponses(),
+    '/messages': anthropic,
   };
   return (method, path) => {
     const pathname = path.split('?')[0] ?? '';

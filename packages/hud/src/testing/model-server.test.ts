@@ -55,7 +55,7 @@ const VENDORS: Vendor[] = [
       const { messages } = new Anthropic({ apiKey: 'k', baseURL: server.baseUrls.anthropic, maxRetries });
       const body = { model: 'm', max_tokens: 10, messages: MESSAGES };
       const message = stream ? await messages.stream(body, { signal }).finalMessage() : await messages.create(body, { signal });
-      return message.content.map((block) => block.type === 'text' ? block.text : '').join('');
+      return message.content.map((block) => (block.type === 'text' ? block.text : '')).join('');
     },
     errors: {
       429: { error: { type: 'error', error: { type: 'rate_limit_error' } } },
@@ -80,7 +80,10 @@ const VENDORS: Vendor[] = [
   },
 ];
 
-const BOTH = VENDORS.flatMap((vendor) => [{ ...vendor, stream: false, how: 'whole' }, { ...vendor, stream: true, how: 'streamed' }]);
+const BOTH = VENDORS.flatMap((vendor) => [
+  { ...vendor, stream: false, how: 'whole' },
+  { ...vendor, stream: true, how: 'streamed' },
+]);
 const LONG = 'A long answer with many words, so that a stream of it has many events and a middle.';
 
 describe('faults', () => {
@@ -104,7 +107,10 @@ describe('faults', () => {
   });
 
   test.each(BOTH)('$name, $how: a cut after some bytes breaks the answer', async ({ ask, stream }) => {
-    await using server = await scriptedModel([{ text: LONG, fault: { cutAfterBytes: 40 } }, { text: LONG, fault: { cutAfterBytes: 0 } }]);
+    await using server = await scriptedModel([
+      { text: LONG, fault: { cutAfterBytes: 40 } },
+      { text: LONG, fault: { cutAfterBytes: 0 } },
+    ]);
     await expect(ask(server, { stream })).rejects.toThrow();
     await expect(ask(server, { stream })).rejects.toThrow();
   });
@@ -118,7 +124,10 @@ describe('faults', () => {
     });
     const client = new AbortController();
     const hanging = ask(server, { stream, signal: client.signal });
-    const outcome = hanging.then(() => 'answered', (error: unknown) => String(error));
+    const outcome = hanging.then(
+      () => 'answered',
+      (error: unknown) => String(error),
+    );
     await taken.promise;
     // A later request comes and goes, and the first still waits.
     expect(await ask(server, { stream })).toBe('still there');
@@ -129,7 +138,8 @@ describe('faults', () => {
 
   test('retry-after travels as a header, an own body as it is', async () => {
     await using server = await scriptedModel([
-      { fault: { status: 503, retryAfter: 7, body: { oops: true } } }, { fault: { status: 502, body: '<html>Bad gateway</html>' } },
+      { fault: { status: 503, retryAfter: 7, body: { oops: true } } },
+      { fault: { status: 502, body: '<html>Bad gateway</html>' } },
     ]);
     const ask = (): Promise<Response> => post(server, '/v1/chat/completions', { model: 'm', messages: MESSAGES });
     const [first, second] = [await ask(), await ask()];
@@ -171,7 +181,8 @@ describe('a script', () => {
     await using server = await scriptedModel([{ text: 'only' }]);
     expect(await ask(server)).toBe('only');
     await expect(ask(server)).rejects.toMatchObject({
-      status: 500, message: expect.stringContaining("The model's script has 1 turns, and this is request 2."),
+      status: 500,
+      message: expect.stringContaining("The model's script has 1 turns, and this is request 2."),
     });
   });
 
@@ -200,7 +211,13 @@ describe('a script', () => {
   });
 
   test.each([
-    { flaw: 'throws', script: () => { throw new Error('no idea'); }, says: 'no idea' },
+    {
+      flaw: 'throws',
+      script: () => {
+        throw new Error('no idea');
+      },
+      says: 'no idea',
+    },
     {
       flaw: 'returns no turn',
       script: () => undefined as unknown as ModelTurn,

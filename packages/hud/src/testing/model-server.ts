@@ -54,7 +54,9 @@ export async function scriptedModel(script: ModelScript, options: ScriptedModelO
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= closeServer(server));
   return {
-    url, requests, close,
+    url,
+    requests,
+    close,
     baseUrls: { openai: `${url}/v1`, anthropic: url, gemini: url },
     [Symbol.asyncDispose]: close,
   };
@@ -75,13 +77,13 @@ async function readBody(incoming: IncomingMessage): Promise<JsonObject> {
   } catch (error) {
     throw badRequest(`The request's body can't be read: ${messageOf(error)}`);
   }
-  if (!isPlainObject(body)) throw badRequest('The request\'s body is not a JSON object.');
+  if (!isPlainObject(body)) throw badRequest("The request's body is not a JSON object.");
   return body;
 }
 
 function headersOf(incoming: IncomingMessage): Record<string, string> {
   const entries = Object.entries(incoming.headers);
-  return Object.fromEntries(entries.map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value ?? '']));
+  return Object.fromEntries(entries.map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : (value ?? '')]));
 }
 
 async function turnOf(script: ModelScript, request: ModelRequest): Promise<ModelTurn> {
@@ -125,7 +127,7 @@ function fail(response: ServerResponse, dialect: Dialect, error: unknown): void 
   }
   const isRefused = isHudError(error) && error.code === 'MODEL_BAD_REQUEST';
   const status = isRefused ? 400 : 500;
-  const details: ErrorDetails = isRefused ? error.data ?? {} : {};
+  const details: ErrorDetails = isRefused ? (error.data ?? {}) : {};
   sendJson(response, status, dialect.error(status, messageOf(error), details), { 'x-should-retry': 'false' });
 }
 

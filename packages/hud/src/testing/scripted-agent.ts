@@ -4,10 +4,13 @@ import type { Run } from '../client/run.ts';
 
 /** Records one turn and leaves the answer; a function sees the run, prompt included. */
 export function scriptedAgent(answer: string | ((run: Run) => string | Promise<string>)): Agent {
-  return defineAgent(async (run) => {
-    const content = typeof answer === 'string' ? answer : await answer(run);
-    run.record({ source: 'agent', content, done: true });
-    run.trace.content = content;
-    run.trace.stopReason = 'done';
-  }, { name: 'scripted' });
+  return defineAgent(
+    async (run) => {
+      const content = typeof answer === 'string' ? answer : await answer(run);
+      run.record({ source: 'agent', content, done: true });
+      run.trace.content = content;
+      run.trace.stopReason = 'done';
+    },
+    { name: 'scripted' },
+  );
 }

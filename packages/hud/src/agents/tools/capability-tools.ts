@@ -7,9 +7,11 @@ import type { AgentTool } from './tool.ts';
 /** All MCP servers, in the order of the manifest; names are qualified only where there are several. */
 export async function capabilityTools(run: Run): Promise<AgentTool[]> {
   const servers = run.client.manifest.filter((capability) => capability.protocol.startsWith('mcp/'));
-  const clients = await Promise.all(servers.map(async ({ name }) => {
-    const client = await run.client.open(name);
-    return client instanceof McpClient ? client : undefined;
-  }));
+  const clients = await Promise.all(
+    servers.map(async ({ name }) => {
+      const client = await run.client.open(name);
+      return client instanceof McpClient ? client : undefined;
+    }),
+  );
   return await mcpTools(clients.filter((client) => client !== undefined));
 }

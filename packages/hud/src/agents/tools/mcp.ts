@@ -10,15 +10,17 @@ const MAX_NAME = 64;
 /** @throws HudError CAPABILITY_FAILED when two tools end up with one name */
 export async function mcpTools(clients: readonly McpClient[]): Promise<AgentTool[]> {
   const lists = await Promise.all(clients.map(async (client) => ({ client, listed: await client.listTools() })));
-  const tools = lists.flatMap(({ client, listed }) => listed.map(({ name, description, inputSchema }): AgentTool => {
-    const shown = toolName(clients.length > 1 ? `${client.capability.name}__${name}` : name);
-    return {
-      name: shown,
-      description: description ?? `Call ${name}`,
-      inputSchema,
-      execute: async (args, { signal }) => await client.callTool(name, args, { signal }),
-    };
-  }));
+  const tools = lists.flatMap(({ client, listed }) =>
+    listed.map(({ name, description, inputSchema }): AgentTool => {
+      const shown = toolName(clients.length > 1 ? `${client.capability.name}__${name}` : name);
+      return {
+        name: shown,
+        description: description ?? `Call ${name}`,
+        inputSchema,
+        execute: async (args, { signal }) => await client.callTool(name, args, { signal }),
+      };
+    }),
+  );
   const clash = tools.find((tool, i) => tools.findIndex((other) => other.name === tool.name) !== i);
   if (clash !== undefined) {
     throw new HudError('CAPABILITY_FAILED', `Two MCP tools are both called '${clash.name}'.`, { hint: 'Rename one on its server.' });

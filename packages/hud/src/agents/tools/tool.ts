@@ -21,5 +21,8 @@ export function textResult(text: string, isError = false): ToolResult {
 
 /** The text blocks of a result, joined by newlines. */
 export function resultText(result: ToolResult): string {
-  return result.content.map((block) => (block.type === 'text' ? block.text : undefined)).filter((text) => text !== undefined).join('\n');
+  return result.content
+    .map((block) => (block.type === 'text' ? block.text : undefined))
+    .filter((text) => text !== undefined)
+    .join('\n');
 }

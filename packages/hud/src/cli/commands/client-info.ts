@@ -22,7 +22,8 @@ export const clientInfo = defineCommand({
     const { bold, dim } = context.out;
     return {
       json: {
-        env, sessionId,
+        env,
+        sessionId,
         capabilities: manifest.map(({ name, protocol, url }) => ({ name, protocol, url })),
         tasks: tasks.map(({ id, description, args }) => ({ id, description, args })),
       },
@@ -30,10 +31,14 @@ export const clientInfo = defineCommand({
         `${bold(literalLine(env.name))} ${literalLine(env.version)} at ${runtime.url}`,
         '',
         bold('capabilities'),
-        ...(manifest.length === 0 ? [dim('  none')] : manifest.map(({ name, protocol, url }) => literalLine(`${name}: ${protocol} -> ${url}`)).map(indent)),
+        ...(manifest.length === 0
+          ? [dim('  none')]
+          : manifest.map(({ name, protocol, url }) => literalLine(`${name}: ${protocol} -> ${url}`)).map(indent)),
         '',
         bold('tasks'),
-        ...(tasks.length === 0 ? [dim('  none')] : tasks.map(({ id, description }) => literalLine(description === '' ? id : `${id}: ${description}`)).map(indent)),
+        ...(tasks.length === 0
+          ? [dim('  none')]
+          : tasks.map(({ id, description }) => literalLine(description === '' ? id : `${id}: ${description}`)).map(indent)),
       ],
     };
   },

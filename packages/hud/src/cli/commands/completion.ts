@@ -14,7 +14,9 @@ fish: hud completion fish > ~/.config/fish/completions/hud.fish`,
     const shell = SHELLS.find((known) => known === name);
     if (shell === undefined) {
       const near = nearest(name, SHELLS);
-      throw new UsageError(`There is no completion for '${name}'.`, { hint: near === undefined ? `Shells: ${SHELLS.join(', ')}.` : `Did you mean '${near}'?` });
+      throw new UsageError(`There is no completion for '${name}'.`, {
+        hint: near === undefined ? `Shells: ${SHELLS.join(', ')}.` : `Did you mean '${near}'?`,
+      });
     }
     const script = completionScript(shell, await wordsOf([], commands));
     return { json: { shell, script }, text: () => [script] };
@@ -26,13 +28,25 @@ async function wordsOf(path: readonly string[], entries: Entries): Promise<Comma
   for (const [name, entry] of Object.entries(entries)) {
     const inner = [...path, name];
     const command = await entry.load?.();
-    words.push({ path: inner, summary: entry.summary, flags: command === undefined ? [] : flagsOf(command), isGroup: entry.commands !== undefined });
-    if (entry.commands !== undefined) words.push(...await wordsOf(inner, entry.commands));
+    words.push({
+      path: inner,
+      summary: entry.summary,
+      flags: command === undefined ? [] : flagsOf(command),
+      isGroup: entry.commands !== undefined,
+    });
+    if (entry.commands !== undefined) words.push(...(await wordsOf(inner, entry.commands)));
   }
   return words;
 }
 
 function flagsOf(command: Command): CommandWords['flags'] {
-  const own = Object.values(command.options).flatMap(({ flags, help }) => [...flags.matchAll(/--[\w-]+/g)].map(([flag]) => ({ flag, help })));
-  return [...own, { flag: '--json', help: 'print one JSON document' }, { flag: '--no-color', help: 'no colours' }, { flag: '--help', help: 'show help' }];
+  const own = Object.values(command.options).flatMap(({ flags, help }) =>
+    [...flags.matchAll(/--[\w-]+/g)].map(([flag]) => ({ flag, help })),
+  );
+  return [
+    ...own,
+    { flag: '--json', help: 'print one JSON document' },
+    { flag: '--no-color', help: 'no colours' },
+    { flag: '--help', help: 'show help' },
+  ];
 }

@@ -11,10 +11,11 @@ export const doctor = defineCommand({
     const marks = { ok: green('ok  '), warn: yellow('warn'), fail: red('fail') };
     return {
       json: findings,
-      text: () => findings.flatMap(({ level, name, detail, advice }) => [
-        `${marks[level]}  ${name}: ${detail}`,
-        ...(advice === undefined ? [] : [dim(`      ${advice}`)]),
-      ]),
+      text: () =>
+        findings.flatMap(({ level, name, detail, advice }) => [
+          `${marks[level]}  ${name}: ${detail}`,
+          ...(advice === undefined ? [] : [dim(`      ${advice}`)]),
+        ]),
       exitCode: findings.some(({ level }) => level === 'fail') ? EXIT.failed : EXIT.ok,
     };
   },

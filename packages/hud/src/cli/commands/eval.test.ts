@@ -3,12 +3,31 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { bind } from '../../environment/index.ts';
 import { Environment } from '../../environment/index.ts';
+import { scriptedModel } from '../../testing/index.ts';
 import { LETTERS, workplace, type Finished } from '../testing.ts';
 
 interface EvalDocument {
   job: { id: string; name: string; reward: number | null; group: number };
-  runs: { index: number; slug: string; repeat: number; class: string; reward: number | null; traceId: string; answer: string | null; error?: { code: string; message: string } }[];
-  summary: { runs: number; graded: number; errors: number; mean: number | null; naiveMean: number | null; excluded: Record<string, number>; successRate: number | null; elapsedS: number };
+  runs: {
+    index: number;
+    slug: string;
+    repeat: number;
+    class: string;
+    reward: number | null;
+    traceId: string;
+    answer: string | null;
+    error?: { code: string; message: string };
+  }[];
+  summary: {
+    runs: number;
+    graded: number;
+    errors: number;
+    mean: number | null;
+    naiveMean: number | null;
+    excluded: Record<string, number>;
+    successRate: number | null;
+    elapsedS: number;
+  };
 }
 
 const documentOf = ({ stdout }: Finished): EvalDocument => JSON.parse(stdout) as EvalDocument;
@@ -27,13 +46,21 @@ export const agent = {
 test('the reference solution earns every reward, an agent that does nothing none', async () => {
   await using place = await workplace();
   await place.write({ 'env.ts': LETTERS });
-  for (const [agent, mean] of [['oracle', 1], ['nop', 0]] as const) {
+  for (const [agent, mean] of [
+    ['oracle', 1],
+    ['nop', 0],
+  ] as const) {
     const finished = await place.hud(['eval', 'env.ts', agent, '--all', '--group', '2', '--json']);
     expect(finished).toMatchObject({ code: 0, stderr: '' });
     const { job, runs, summary } = documentOf(finished);
     expect(job).toMatchObject({ reward: mean, group: 2, id: expect.stringMatching(/^[0-9a-f]{32}$/) });
     expect(runs.map(({ index, slug, repeat }) => [index, slug, repeat])).toEqual([
-      [0, 'count-f624d1ae', 0], [1, 'count-f624d1ae', 1], [2, 'count-9add9630', 0], [3, 'count-9add9630', 1], [4, 'count-b719ab35', 0], [5, 'count-b719ab35', 1],
+      [0, 'count-f624d1ae', 0],
+      [1, 'count-f624d1ae', 1],
+      [2, 'count-9add9630', 0],
+      [3, 'count-9add9630', 1],
+      [4, 'count-b719ab35', 0],
+      [5, 'count-b719ab35', 1],
     ]);
     expect(summary).toMatchObject({ runs: 6, graded: 6, errors: 0, mean, naiveMean: mean, excluded: {}, successRate: mean });
   }
@@ -62,6 +89,18 @@ success rate 100 %  (reward above 0.7)
 All runs of this job:  hud jobs <id>
 One run step by step:  hud trace <id>
 `);
+});
+
+test('a model answers with its key; its settings come from flags and the config file', async () => {
+  await using place = await workplace();
+  await using model = await scriptedModel(() => ({ text: '3', reasoning: 'r, r, r' }));
+  await place.write({ 'env.ts': LETTERS, '.hud_eval.toml': '[claude]\nmax_tokens = 77\nsystem_prompt = "Count."\n' });
+  const env = { ANTHROPIC_API_KEY: 'sk-test', ANTHROPIC_BASE_URL: model.baseUrls.anthropic };
+  const finished = await place.hud(['eval', 'env.ts', 'claude', '--model', 'claude-test', '-c', 'claude.max_tokens=78', '--json'], { env });
+  expect(finished).toMatchObject({ code: 0, stderr: '' });
+  expect(documentOf(finished).runs).toMatchObject([{ reward: 1, answer: '3' }]);
+  expect(model.requests).toMatchObject([{ model: 'claude-test', system: 'Count.', body: { max_tokens: 78 } }]);
+  expect((await place.hud(['jobs'])).stdout).toMatch(/\tclaude-test\tcompleted\t/);
 });
 
 test('the first task alone runs unless more are asked for, and it says so', async () => {
@@ -96,12 +135,19 @@ test.each([
 test('when nothing could be graded it exits with 1 and shows why, the output of the environment included', async () => {
   await using place = await workplace();
   await place.write({
-    'env.ts': LETTERS.replace('export const tasks', "if (process.argv[1]?.includes('serve-child')) { console.error('no licence found'); process.exit(7); }\nexport const tasks"),
+    'env.ts': LETTERS.replace(
+      'export const tasks',
+      "if (process.argv[1]?.includes('serve-child')) { console.error('no licence found'); process.exit(7); }\nexport const tasks",
+    ),
   });
   const finished = await place.hud(['eval', 'env.ts', 'oracle', '--json']);
   expect(finished.code).toBe(1);
   const { runs, summary } = documentOf(finished);
-  expect(runs[0]).toMatchObject({ class: 'boot', reward: null, error: { code: 'RUNTIME_EXITED', message: expect.stringMatching(/exit code 7[\s\S]*no licence found/) } });
+  expect(runs[0]).toMatchObject({
+    class: 'boot',
+    reward: null,
+    error: { code: 'RUNTIME_EXITED', message: expect.stringMatching(/exit code 7[\s\S]*no licence found/) },
+  });
   expect(summary).toMatchObject({ runs: 1, graded: 0, mean: null, successRate: null, excluded: { boot: 1 } });
   const text = await place.hud(['eval', 'env.ts', 'oracle']);
   expect(text.stdout).toContain('mean reward: none, because no run of 1 could be graded');
@@ -109,10 +155,13 @@ test('when nothing could be graded it exits with 1 and shows why, the output of 
 
 test('a run whose agent failed counts with its grade, and the failure is told', async () => {
   await using place = await workplace();
-  await place.write({ 'env.ts': LETTERS, 'agent.ts': "export const agent = async (run) => { run.trace.content = '3'; throw new Error('lost my way'); };" });
+  await place.write({
+    'env.ts': LETTERS,
+    'agent.ts': "export const agent = async (run) => { run.trace.content = '3'; throw new Error('lost my way'); };",
+  });
   const { code, stdout } = await place.hud(['eval', 'env.ts', '--agent-module', 'agent.ts']);
   expect(code).toBe(0);
-  expect(stdout).toMatch(/^graded, but the agent failed {2}lost my way$/m);
+  expect(stdout).toMatch(/^graded, but the agent failed {2}lost my way \(at .*agent\.ts:1:\d+\)$/m);
   expect(stdout).toContain('mean reward 1.000  (n = 1)');
 });
 
@@ -120,7 +169,10 @@ test('--output writes every run as a line of JSON', async () => {
   await using place = await workplace();
   await place.write({ 'env.ts': LETTERS });
   const { job } = documentOf(await place.hud(['eval', 'env.ts', 'oracle', '--all', '--output', 'runs.jsonl', '--json']));
-  const lines = (await readFile(join(place.path, 'runs.jsonl'), 'utf8')).trimEnd().split('\n').map((line) => JSON.parse(line) as { slug: string; reward: number });
+  const lines = (await readFile(join(place.path, 'runs.jsonl'), 'utf8'))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { slug: string; reward: number });
   expect(lines.map(({ reward }) => reward)).toEqual([1, 1, 1]);
   expect(job.reward).toBe(1);
   expect((await place.hud(['eval', 'env.ts', 'oracle', '--output', 'no/such/folder.jsonl'])).code).toBe(2);
@@ -129,7 +181,9 @@ test('--output writes every run as a line of JSON', async () => {
 test('rows in a data file run in the environment beside it', async () => {
   await using place = await workplace();
   await place.write({ 'env.ts': LETTERS, 'rows.jsonl': '{"env":"letters","id":"count","slug":"mine","args":{"word":"rural"}}\n' });
-  expect(documentOf(await place.hud(['eval', 'rows.jsonl', 'oracle', '--json'])).runs).toMatchObject([{ slug: 'mine', reward: 1, answer: '2' }]);
+  expect(documentOf(await place.hud(['eval', 'rows.jsonl', 'oracle', '--json'])).runs).toMatchObject([
+    { slug: 'mine', reward: 1, answer: '2' },
+  ]);
 });
 
 test('--runtime takes an environment that is served already, with its token', async () => {
@@ -159,7 +213,8 @@ test('text of a model or an environment never reaches the terminal as a command 
   await using place = await workplace();
   await place.write({
     'env.ts': LETTERS.replace('How many', '\\x1b]0;owned\\x07How many'),
-    'agent.ts': "export const agent = async (run) => { run.record({ source: 'agent', content: '\\x1b[2Jgone' }); throw new Error('\\x1b[31mred'); };",
+    'agent.ts':
+      "export const agent = async (run) => { run.record({ source: 'agent', content: '\\x1b[2Jgone' }); throw new Error('\\x1b[31mred'); };",
   });
   const { stdout, stderr } = await place.hud(['eval', 'env.ts', '--agent-module', 'agent.ts']);
   // oxlint-disable-next-line no-control-regex
@@ -174,7 +229,12 @@ test.each([
   { args: ['eval', 'syntax.ts', 'nop'], code: 1, error: 'BAD_SOURCE', says: 'syntax.ts:2:14: Expected identifier' },
   { args: ['eval', 'empty.ts', 'nop'], code: 1, error: 'TASK_NOT_FOUND', says: 'There are no tasks in empty.' },
   { args: ['eval', 'twice.ts', 'nop'], code: 1, error: 'DUPLICATE_SLUG', says: 'count-f624d1ae' },
-  { args: ['eval', 'env.ts', 'nop', '--task-ids', 'cuont-f624d1ae'], code: 1, error: 'TASK_NOT_FOUND', says: "Did you mean 'count-f624d1ae'?" },
+  {
+    args: ['eval', 'env.ts', 'nop', '--task-ids', 'cuont-f624d1ae'],
+    code: 1,
+    error: 'TASK_NOT_FOUND',
+    says: "Did you mean 'count-f624d1ae'?",
+  },
   { args: ['eval', 'env.ts', 'nop', '--runtime', 'the moon'], code: 2, error: 'BAD_ARGUMENT', says: "There is no runtime 'the moon'." },
   { args: ['eval', 'env.ts', 'nop', '--agent-module', 'env.ts'], code: 2, error: 'BAD_ARGUMENT', says: 'exclude each other' },
   { args: ['eval', 'env.ts', '--agent-module', 'empty.ts'], code: 1, error: 'BAD_SOURCE', says: 'exports no agent' },
@@ -183,7 +243,12 @@ test.each([
   { args: ['eval', 'env.ts', 'claude'], code: 1, error: 'MODEL_KEY_MISSING', says: 'hud set ANTHROPIC_API_KEY=' },
 ])('$args fails with $error before anything runs', async ({ args, code, error, says }) => {
   await using place = await workplace();
-  await place.write({ 'env.ts': LETTERS, 'empty.ts': 'export const nothing = 1;', 'syntax.ts': 'export const a = 1;\nexport const = 2;\n', 'twice.ts': `${LETTERS}\nexport const again = count({ word: 'strawberry' });` });
+  await place.write({
+    'env.ts': LETTERS,
+    'empty.ts': 'export const nothing = 1;',
+    'syntax.ts': 'export const a = 1;\nexport const = 2;\n',
+    'twice.ts': `${LETTERS}\nexport const again = count({ word: 'strawberry' });`,
+  });
   const finished = await place.hud([...args, '--json']);
   expect(finished).toMatchObject({ code, stdout: '' });
   const document = JSON.parse(finished.stderr) as { error: { code: string; message: string; hints: string[] } };
@@ -204,5 +269,9 @@ test('more than 50 rollouts of a model are a question, which nobody can be asked
   await using place = await workplace();
   await place.write({ 'env.ts': LETTERS, 'agent.ts': "export const agent = { name: 'a', model: 'm-1', run: async () => {} };" });
   const refused = await place.hud(['eval', 'env.ts', '--agent-module', 'agent.ts', '--all', '--group', '17']);
-  expect(refused).toMatchObject({ code: 2, stdout: '', stderr: 'error: This would run m-1 51 times, and nobody can be asked whether it should.\nAdd --yes.\n' });
+  expect(refused).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: 'error: This would run m-1 51 times, and nobody can be asked whether it should.\nAdd --yes.\n',
+  });
 });

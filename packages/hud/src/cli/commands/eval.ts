@@ -2,7 +2,7 @@ import { open, writeFile, type FileHandle } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import type { Agent } from '../../agents/agent.ts';
 import { AGENT_TYPES } from '../../agents/catalogue.ts';
-import { readSetting } from '../../agents/settings.ts';
+import { readSetting } from '../../host/settings.ts';
 import { Taskset, type Job } from '../../eval/index.ts';
 import { HudError, messageOf } from '../../protocol/errors.ts';
 import { stringifyJson } from '../../protocol/json.ts';
@@ -32,7 +32,7 @@ Exit code 1 when nothing could be graded or --fail-under was missed; failed runs
     if (options.initConfig) return await writeConfig(context);
     const settings = await readSettings(args, options, { agentNames: AGENT_TYPES, lookup: readSetting }, context);
     const agent = await chooseAgent(settings, context);
-    const source = resolve(context.cwd, settings.source ?? await findSource(context));
+    const source = resolve(context.cwd, settings.source ?? (await findSource(context)));
     const placement = placementOf(source, settings, context);
     const { chosen, passedOver } = selectTasks(await Taskset.fromFile(source), settings);
     if (passedOver > 0) context.note(`Only the first of ${passedOver + 1} tasks runs: --all runs them all, --task-ids chooses.`);
@@ -63,14 +63,23 @@ async function evaluateTasks(tasks: Taskset, agent: Agent, plan: Plan, context: 
 }
 
 /** @returns the job as far as it came, and what ended it early */
-async function runTasks(tasks: Taskset, agent: Agent, plan: Plan, output: FileHandle | undefined, { err, isJson, signal }: Context): Promise<{ job: Job; failure?: unknown }> {
+async function runTasks(
+  tasks: Taskset,
+  agent: Agent,
+  plan: Plan,
+  output: FileHandle | undefined,
+  { err, isJson, signal }: Context,
+): Promise<{ job: Job; failure?: unknown }> {
   using progress = makeProgress(err, { total: tasks.size * plan.group, isQuiet: isJson, isVerbose: plan.isVerbose });
   signal.addEventListener('abort', () => progress.interrupted(), { once: true });
   const { provider, maxConcurrent } = plan.placement;
   let job: Job | undefined;
   try {
     const events = tasks.stream(agent, {
-      group: plan.group, runtime: provider, signal, config: configOf(plan, agent),
+      group: plan.group,
+      runtime: provider,
+      signal,
+      config: configOf(plan, agent),
       ...(maxConcurrent === undefined ? {} : { maxConcurrent }),
       ...(plan.rolloutTimeout === undefined ? {} : { rolloutTimeout: plan.rolloutTimeout }),
     });
@@ -98,7 +107,18 @@ function exitCodeOf(job: Job, { failUnder, successThreshold }: Plan, { signal, n
 
 /** What the record keeps of how it was run; nothing that may be a secret. */
 function configOf({ source, runtime, group, all, taskIds, maxSteps, placement }: Plan, agent: Agent): Record<string, unknown> {
-  const config = { command: 'eval', source, agent: agent.name, model: agent.model, runtime: runtime ?? 'local', group, all, taskIds, maxSteps, maxConcurrent: placement.maxConcurrent };
+  const config = {
+    command: 'eval',
+    source,
+    agent: agent.name,
+    model: agent.model,
+    runtime: runtime ?? 'local',
+    group,
+    all,
+    taskIds,
+    maxSteps,
+    maxConcurrent: placement.maxConcurrent,
+  };
   return Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
 }
 
@@ -129,7 +149,11 @@ async function writeConfig({ cwd }: Context): Promise<Result> {
     await writeFile(path, CONFIG_TEMPLATE, { flag: 'wx' });
   } catch (cause) {
     const isThere = (cause as NodeJS.ErrnoException).code === 'EEXIST';
-    throw new HudError('BAD_ARGUMENT', isThere ? `${relative(cwd, path)} is there already.` : `${path} can't be written: ${messageOf(cause)}.`, { cause });
+    throw new HudError(
+      'BAD_ARGUMENT',
+      isThere ? `${relative(cwd, path)} is there already.` : `${path} can't be written: ${messageOf(cause)}.`,
+      { cause },
+    );
   }
   return { json: { path }, text: () => [`Wrote ${relative(cwd, path)}.`] };
 }

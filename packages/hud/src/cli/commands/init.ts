@@ -16,13 +16,21 @@ export const init = defineCommand({
     const preset = options.preset ?? 'blank';
     if (!PRESETS.includes(preset)) throw new UsageError(`There is no preset '${preset}'.`, { hint: `Presets: ${PRESETS.join(', ')}.` });
     if (name === undefined && options.preset === undefined) {
-      throw new UsageError('hud init needs a name for the folder.', { hint: 'For example: hud init my-env. With --preset alone it writes into the current folder.' });
+      throw new UsageError('hud init needs a name for the folder.', {
+        hint: 'For example: hud init my-env. With --preset alone it writes into the current folder.',
+      });
     }
     const target = resolve(cwd, options.dir ?? '.', name ?? '.');
     const files = await scaffold(target, { preset, force: options.force ?? false });
     const range = dependencyRange();
-    if (range.startsWith('file:')) note(`The project takes hud from ${range.slice('file:'.length)}, where this command came from. An image needs one from a registry.`);
-    const steps = [...(target === cwd ? [] : [`cd ${shellWord(relativeTo(cwd, target))}`]), 'npm install', 'npx hud eval tasks.ts oracle --all', 'npx hud eval tasks.ts claude --all'];
+    if (range.startsWith('file:'))
+      note(`The project takes hud from ${range.slice('file:'.length)}, where this command came from. An image needs one from a registry.`);
+    const steps = [
+      ...(target === cwd ? [] : [`cd ${shellWord(relativeTo(cwd, target))}`]),
+      'npm install',
+      'npx hud eval tasks.ts oracle --all',
+      'npx hud eval tasks.ts claude --all',
+    ];
     return {
       json: { dir: target, preset, files },
       text: () => [`Made ${basename(target)} with ${files.join(', ')}.`, '', 'Next:', ...steps.map((step) => `  ${step}`)],

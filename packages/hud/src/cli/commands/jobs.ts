@@ -14,7 +14,9 @@ const DEFAULT_LIMIT = 20;
 export const jobs = defineCommand({
   arguments: { '[id]': 'a job, by id or by the first digits of one' },
   options: {
-    limit: integer('-n, --limit <n>', `how many jobs, newest first (default: ${DEFAULT_LIMIT}), or how many runs of one (default: all)`, { min: 1 }),
+    limit: integer('-n, --limit <n>', `how many jobs, newest first (default: ${DEFAULT_LIMIT}), or how many runs of one (default: all)`, {
+      min: 1,
+    }),
   },
   notes: 'Reads the record in .hud of the current directory, or in HUD_DIR.',
   run: async ({ args: [id], options }, context) => {
@@ -27,16 +29,34 @@ export const jobs = defineCommand({
 async function allJobs(store: Store | undefined, limit: number, context: Context): Promise<Result> {
   const { items, nextCursor } = store === undefined ? { items: [] } : await store.listJobs({ limit });
   if (items.length === 0) context.note(`Nothing is recorded in ${recordDirectory(context)} yet; \`hud eval\` records there.`);
-  if (nextCursor !== undefined) context.note(`Only the newest ${items.length} are listed; --limit ${limit * 2} lists more.`);
+  if (nextCursor !== undefined)
+    context.note(`Only the newest ${items.length === 1 ? 'is' : `${items.length} are`} listed; --limit ${limit * 2} lists more.`);
   const columns = [
-    { header: 'id' }, { header: 'name', shrinks: { min: 8 } }, { header: 'taskset', shrinks: { min: 7 } },
-    { header: 'agent', shrinks: { min: 6 } }, { header: 'status' }, { header: 'created' },
+    { header: 'id' },
+    { header: 'name', shrinks: { min: 8 } },
+    { header: 'taskset', shrinks: { min: 7 } },
+    { header: 'agent', shrinks: { min: 6 } },
+    { header: 'status' },
+    { header: 'created' },
   ];
   return {
     json: items.map((job) => withTimes(encode(JobRecord, job) as JsonObject)),
-    text: () => (items.length === 0 ? [] : table(columns, items.map((job) => [
-      shortId(job.id, context), job.name, job.tasksetName ?? '', job.model ?? job.agent ?? '', job.status, when(job.createdAt, context),
-    ]), context.out, paintStatus(context))),
+    text: () =>
+      items.length === 0
+        ? []
+        : table(
+            columns,
+            items.map((job) => [
+              shortId(job.id, context),
+              job.name,
+              job.tasksetName ?? '',
+              job.model ?? job.agent ?? '',
+              job.status,
+              when(job.createdAt, context),
+            ]),
+            context.out,
+            paintStatus(context),
+          ),
   };
 }
 
@@ -45,16 +65,34 @@ async function oneJob(store: Store | undefined, id: string, limit: number | unde
   if (store === undefined || job === undefined) throw notRecorded(`job '${id}'`, context);
   const runs = await allRuns(store, job.id, limit);
   const columns = [
-    { header: 'trace' }, { header: 'task', shrinks: { min: 10 } }, { header: '#', align: 'right' as const }, { header: 'end' },
-    { header: 'reward', align: 'right' as const }, { header: 'started' }, { header: 'error', shrinks: { min: 10 } },
+    { header: 'trace' },
+    { header: 'task', shrinks: { min: 10 } },
+    { header: '#', align: 'right' as const },
+    { header: 'end' },
+    { header: 'reward', align: 'right' as const },
+    { header: 'started' },
+    { header: 'error', shrinks: { min: 10 } },
   ];
   return {
     json: runs.map((run) => withTimes(encode(RunRecord, run) as JsonObject)),
     text: () => [
-      ...(context.out.isTTY ? [`${context.out.bold(job.name)}  ${job.status}, ${plural(runs.length, 'run')}, ${when(job.createdAt, context)}`, ''] : []),
-      ...table(columns, runs.map((run) => [
-        shortId(run.traceId, context), run.slug, String(run.repeat + 1), run.class ?? 'running', run.reward?.toFixed(3) ?? '-', when(run.startedAt, context), run.error?.message ?? '',
-      ]), context.out, paintStatus(context)),
+      ...(context.out.isTTY
+        ? [`${context.out.bold(job.name)}  ${job.status}, ${plural(runs.length, 'run')}, ${when(job.createdAt, context)}`, '']
+        : []),
+      ...table(
+        columns,
+        runs.map((run) => [
+          shortId(run.traceId, context),
+          run.slug,
+          String(run.repeat + 1),
+          run.class ?? 'running',
+          run.reward?.toFixed(3) ?? '-',
+          when(run.startedAt, context),
+          run.error?.message ?? '',
+        ]),
+        context.out,
+        paintStatus(context),
+      ),
     ],
   };
 }
@@ -72,7 +110,12 @@ async function allRuns(store: Store, jobId: string, limit = Number.MAX_SAFE_INTE
 
 /** Times as the platform spells them: ISO 8601 in UTC. */
 function withTimes(row: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(row).map(([key, value]) => [key, key.endsWith('_at') && typeof value === 'number' ? new Date(value).toISOString() : value]));
+  return Object.fromEntries(
+    Object.entries(row).map(([key, value]) => [
+      key,
+      key.endsWith('_at') && typeof value === 'number' ? new Date(value).toISOString() : value,
+    ]),
+  );
 }
 
 /** Enough digits for people to copy; all of them for programs. */
@@ -89,6 +132,8 @@ function paintStatus({ out }: Context): (cell: string) => string {
     const word = cell.trim();
     if (word === 'graded' || word === 'completed') return out.green(cell);
     if (word === 'running') return out.yellow(cell);
-    return ['boot', 'agent', 'limit', 'provider', 'sandbox', 'grader', 'cancelled', 'timeout', 'failed'].includes(word) ? out.red(cell) : cell;
+    return ['boot', 'agent', 'limit', 'provider', 'sandbox', 'grader', 'cancelled', 'timeout', 'failed'].includes(word)
+      ? out.red(cell)
+      : cell;
   };
 }

@@ -26,9 +26,20 @@ test('jobs lists what was run, jobs <id> its runs, by id or its first digits', a
   await using place = await workplace();
   const { jobId, traceIds } = await evaluated(place, ['--all']);
   const list = await place.hud(['jobs']);
-  expect(list.stdout).toMatch(new RegExp(`^id\tname\ttaskset\tagent\tstatus\tcreated\n${jobId}\tenv \\(3 tasks\\)\tenv\tm-1\tcompleted\t\\d{4}-.*Z\n$`));
+  expect(list.stdout).toMatch(
+    new RegExp(`^id\tname\ttaskset\tagent\tstatus\tcreated\n${jobId}\tenv \\(3 tasks\\)\tenv\tm-1\tcompleted\t\\d{4}-.*Z\n$`),
+  );
   const rows = JSON.parse((await place.hud(['jobs', '--json'])).stdout) as Record<string, unknown>[];
-  expect(rows).toMatchObject([{ id: jobId, taskset_name: 'env', status: 'completed', group: 1, created_at: expect.stringMatching(/Z$/), config: { source: expect.stringMatching(/env\.ts$/) } }]);
+  expect(rows).toMatchObject([
+    {
+      id: jobId,
+      taskset_name: 'env',
+      status: 'completed',
+      group: 1,
+      created_at: expect.stringMatching(/Z$/),
+      config: { source: expect.stringMatching(/env\.ts$/) },
+    },
+  ]);
   const runs = (await place.hud(['jobs', jobId.slice(0, 6)])).stdout.replace(/\n$/, '').split('\n');
   expect(runs[0]).toBe('trace\ttask\t#\tend\treward\tstarted\terror');
   expect(runs.slice(1).map((line) => line.split('\t').toSpliced(5, 1))).toEqual([
@@ -37,7 +48,14 @@ test('jobs lists what was run, jobs <id> its runs, by id or its first digits', a
     [traceIds[2], 'count-b719ab35', '1', 'graded', '0.000', ''],
   ]);
   const documents = JSON.parse((await place.hud(['jobs', jobId, '--json'])).stdout) as Record<string, unknown>[];
-  expect(documents[0]).toMatchObject({ trace_id: traceIds[0], job_id: jobId, class: 'graded', reward: 1, answer: '3', started_at: expect.stringMatching(/Z$/) });
+  expect(documents[0]).toMatchObject({
+    trace_id: traceIds[0],
+    job_id: jobId,
+    class: 'graded',
+    reward: 1,
+    answer: '3',
+    started_at: expect.stringMatching(/Z$/),
+  });
   expect(JSON.parse((await place.hud(['jobs', jobId, '--json', '--limit', '2'])).stdout)).toHaveLength(2);
 });
 
@@ -47,12 +65,15 @@ test('the newest job comes first, and a limit says that there are more', async (
   const { jobId } = await evaluated(place);
   const { stdout, stderr } = await place.hud(['jobs', '--limit', '1']);
   expect(stdout.split('\n')[1]).toContain(jobId);
-  expect(stderr).toBe('Only the newest 1 are listed; --limit 2 lists more.\n');
+  expect(stderr).toBe('Only the newest is listed; --limit 2 lists more.\n');
 });
 
 test('trace prints every step word by word, and nothing that a terminal would obey', async () => {
   await using place = await workplace();
-  const { jobId, traceIds: [traceId = ''] } = await evaluated(place);
+  const {
+    jobId,
+    traceIds: [traceId = ''],
+  } = await evaluated(place);
   for (const id of [traceId, traceId.slice(0, 8), traceId.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-').toUpperCase()]) {
     const { code, stdout } = await place.hud(['trace', id]);
     expect(code).toBe(0);
@@ -91,10 +112,27 @@ graded: reward 1
 
 test('trace --json is the list of spans as they are stored and sent', async () => {
   await using place = await workplace();
-  const { traceIds: [traceId = ''] } = await evaluated(place);
-  const spans = JSON.parse((await place.hud(['trace', traceId, '--json'])).stdout) as { name: string; trace_id: string; attributes: Record<string, unknown> }[];
-  expect(spans.map(({ name }) => name)).toEqual(['step.task', 'step.user', 'step.agent', 'step.tool', 'step.tool', 'step.agent', 'step.task']);
-  expect(spans[2]).toMatchObject({ trace_id: traceId, attributes: { 'hud.schema': 'hud.step.v1', 'hud.payload': { step_id: 3, reasoning: 'let me\nsee', tool_calls: [{ id: 'c1' }] } } });
+  const {
+    traceIds: [traceId = ''],
+  } = await evaluated(place);
+  const spans = JSON.parse((await place.hud(['trace', traceId, '--json'])).stdout) as {
+    name: string;
+    trace_id: string;
+    attributes: Record<string, unknown>;
+  }[];
+  expect(spans.map(({ name }) => name)).toEqual([
+    'step.task',
+    'step.user',
+    'step.agent',
+    'step.tool',
+    'step.tool',
+    'step.agent',
+    'step.task',
+  ]);
+  expect(spans[2]).toMatchObject({
+    trace_id: traceId,
+    attributes: { 'hud.schema': 'hud.step.v1', 'hud.payload': { step_id: 3, reasoning: 'let me\nsee', tool_calls: [{ id: 'c1' }] } },
+  });
 });
 
 test('trace --follow goes on until the run has ended', async () => {
@@ -124,7 +162,9 @@ test('trace --follow goes on until the run has ended', async () => {
 
 test('a run without a verdict says what ended it', async () => {
   await using place = await workplace();
-  await place.write({ 'env.ts': LETTERS.replace('answer?.includes', "(() => { throw new Error('no such rubric'); })() ?? answer?.includes") });
+  await place.write({
+    'env.ts': LETTERS.replace('answer?.includes', "(() => { throw new Error('no such rubric'); })() ?? answer?.includes"),
+  });
   await place.hud(['eval', 'env.ts', 'nop']);
   const { stdout } = await place.hud(['jobs', await newestJob(place)]);
   const [, traceId = ''] = /\n([0-9a-f]{32})\t/.exec(stdout) ?? [];

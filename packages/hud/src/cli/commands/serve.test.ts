@@ -18,9 +18,11 @@ test('it announces the port on stdout and itself on stderr', async () => {
 
 test.each(['SIGINT', 'SIGTERM'] as const)('%s runs clean-up of tasks and hooks before it ends with 0', async (signal) => {
   await using place = await workplace();
-  await place.write({ 'env.ts': `${LETTERS}
+  await place.write({
+    'env.ts': `${LETTERS}
     env.shutdown(() => console.error('shut down'));
-    env.template({ id: 'held' }, async function* () { try { yield 'prompt'; yield 1; } finally { console.error('closed'); } });` });
+    env.template({ id: 'held' }, async function* () { try { yield 'prompt'; yield 1; } finally { console.error('closed'); } });`,
+  });
   await using server = await serve(place.start(['serve', '-p', '0']));
   await using client = await connect(new Runtime(server.url));
   await client.start('held');
@@ -42,9 +44,11 @@ test('a second signal ends it at once', async () => {
 
 test('a target names a file and an export; --arg reaches a function', async () => {
   await using place = await workplace();
-  await place.write({ 'more.ts': `${LETTERS}
+  await place.write({
+    'more.ts': `${LETTERS}
     export const make = ({ name }: { name: string }) => new Environment(name);
-    export const second = new Environment('second');` });
+    export const second = new Environment('second');`,
+  });
   await using made = await serve(place.start(['serve', 'more.ts:make', '--arg', 'name=made', '-p', '0']));
   await using client = await connect(new Runtime(made.url));
   expect(client.env.name).toBe('made');
@@ -76,14 +80,19 @@ test('--token alone makes one up and says it', async () => {
 
 test('the environment that is served does not inherit the secret', async () => {
   await using place = await workplace();
-  await place.write({ 'env.ts': `${LETTERS}\nconsole.error('secret: ' + process.env.HUD_CONTROL_SECRET);
-    env.initialize(() => console.error('later: ' + process.env.HUD_CONTROL_SECRET));` });
+  await place.write({
+    'env.ts': `${LETTERS}\nconsole.error('secret: ' + process.env.HUD_CONTROL_SECRET);
+    env.initialize(() => console.error('later: ' + process.env.HUD_CONTROL_SECRET));`,
+  });
   const program = place.start(['serve', '-p', '0'], { env: { HUD_CONTROL_SECRET: 'open-sesame' } });
   await using server = await serve(program);
   expect((await server.stop('SIGTERM')).stderr).toMatch(/secret: undefined\nlater: undefined/);
 });
 
-test.each([{ flags: [], shows: false }, { flags: ['--allow-solutions'], shows: true }])('with $flags solutions are shown: $shows', async ({ flags, shows }) => {
+test.each([
+  { flags: [], shows: false },
+  { flags: ['--allow-solutions'], shows: true },
+])('with $flags solutions are shown: $shows', async ({ flags, shows }) => {
   await using place = await workplace();
   await place.write({ 'env.ts': LETTERS });
   await using server = await serve(place.start(['serve', '-p', '0', ...flags]));
@@ -108,7 +117,10 @@ test('a taken port is an error that says so', async () => {
 
 test('a source that is not there, does not compile or throws is an error with its place', async () => {
   await using place = await workplace();
-  await place.write({ 'syntax.ts': 'export const a = 1;\nexport const = 2;\n', 'throws.ts': 'const x: number = 1;\nthrow new Error(`no ${x}`);\n' });
+  await place.write({
+    'syntax.ts': 'export const a = 1;\nexport const = 2;\n',
+    'throws.ts': 'const x: number = 1;\nthrow new Error(`no ${x}`);\n',
+  });
   expect((await place.hud(['serve', 'nothing.ts'])).stderr).toMatch(/error: There is no file or directory .*nothing\.ts\./);
   expect((await place.hud(['serve', 'syntax.ts'])).stderr).toMatch(/syntax\.ts:2:14: Expected identifier/);
   expect((await place.hud(['serve', 'throws.ts'])).stderr).toMatch(/failed while it was loaded: no 1\n\s+at .*throws\.ts:2:7/);
@@ -144,14 +156,23 @@ test('under --json it prints one document and nothing else', async () => {
   const { code, stdout, stderr } = await program.finished;
   expect(code).toBe(0);
   expect(stderr).toBe('');
-  expect(JSON.parse(stdout)).toMatchObject({ name: 'letters', version: '0.0.1', url: expect.stringMatching(/^tcp:/), port: expect.any(Number), templates: 1, capabilities: 0 });
+  expect(JSON.parse(stdout)).toMatchObject({
+    name: 'letters',
+    version: '0.0.1',
+    url: expect.stringMatching(/^tcp:/),
+    port: expect.any(Number),
+    templates: 1,
+    capabilities: 0,
+  });
 });
 
-async function serve(program: Program): Promise<AsyncDisposable & { url: string; port: number; stop(signal: NodeJS.Signals): Program['finished'] }> {
+async function serve(
+  program: Program,
+): Promise<AsyncDisposable & { url: string; port: number; stop(signal: NodeJS.Signals): Program['finished'] }> {
   const [, port = ''] = await program.printed('stdout', /HUD_SERVE_PORT=(\d+)\n/);
   const stop = async (signal: NodeJS.Signals): Program['finished'] => {
     program.child.kill(signal);
     return await program.finished;
   };
-  return { url: `tcp://127.0.0.1:${port}`, port: Number(port), stop, [Symbol.asyncDispose]: async () => void await stop('SIGKILL') };
+  return { url: `tcp://127.0.0.1:${port}`, port: Number(port), stop, [Symbol.asyncDispose]: async () => void (await stop('SIGKILL')) };
 }

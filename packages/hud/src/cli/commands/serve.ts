@@ -25,21 +25,37 @@ export const serve = defineCommand<ServeFlags>({
     port: integer('-p, --port <n>', `port; 0 takes any free one (default: ${DEFAULT_PORT})`, { min: 0, max: 65_535 }),
     host: text('--host <address>', 'address to listen on (default: 127.0.0.1)'),
     arg: pairs('--arg <key=value>', 'argument for a target that is a function; repeatable'),
-    token: { flags: '--token [secret]', help: `demand this secret of whoever connects, a fresh one when none is given (default: ${SECRET_VARIABLE})` },
+    token: {
+      flags: '--token [secret]',
+      help: `demand this secret of whoever connects, a fresh one when none is given (default: ${SECRET_VARIABLE})`,
+    },
     allowSolutions: flag('--allow-solutions', 'show reference solutions to every client'),
-    peerFrameLimit: integer('--peer-frame-limit <bytes>', `longest message to a client that does not say what it reads (default: ${PYTHON_FRAME_BYTES})`, { min: PYTHON_FRAME_BYTES }),
+    peerFrameLimit: integer(
+      '--peer-frame-limit <bytes>',
+      `longest message to a client that does not say what it reads (default: ${PYTHON_FRAME_BYTES})`,
+      { min: PYTHON_FRAME_BYTES },
+    ),
     watch: flag('--watch', 'load the source again when it changes, between sessions'),
   },
   notes: `Prints HUD_SERVE_PORT=<port> on standard output once it accepts connections.
 Ctrl-C or SIGTERM ends it in order: every task is closed, the shutdown hooks run. A second one ends it at once.
 Without a token whoever reaches the port controls it; keep --host at 127.0.0.1 then.`,
   run: async ({ args: [target = 'env'], options }, context) => {
-    const load = async (): Promise<Environment> => await loadEnvironment(inDirectory(target, context.cwd), options.arg === undefined ? {} : { args: options.arg });
+    const load = async (): Promise<Environment> =>
+      await loadEnvironment(inDirectory(target, context.cwd), options.arg === undefined ? {} : { args: options.arg });
     const secret = secretOf(options.token, context);
     const settings = bindOptions(options, secret, context);
     await using server = new ReloadingServer(load, settings);
     await server.start();
-    announce(server, { wasMade: options.token === true, secret, isOpen: secret === undefined && settings.host !== undefined && !isLoopback(settings.host) }, context);
+    announce(
+      server,
+      {
+        wasMade: options.token === true,
+        secret,
+        isOpen: secret === undefined && settings.host !== undefined && !isLoopback(settings.host),
+      },
+      context,
+    );
     if (options.watch) server.watch(resolve(context.cwd, splitTarget(target).path), (event) => context.note(describe(event)));
     await server.runUntil(context.signal);
     context.note('Stopping …');
@@ -68,7 +84,11 @@ function secretOf(token: string | true | undefined, { env }: Context): string | 
   return token ?? (inherited === '' ? undefined : inherited);
 }
 
-function announce(server: ReloadingServer, access: { wasMade: boolean; secret: string | undefined; isOpen: boolean }, { out, isJson, note }: Context): void {
+function announce(
+  server: ReloadingServer,
+  access: { wasMade: boolean; secret: string | undefined; isOpen: boolean },
+  { out, isJson, note }: Context,
+): void {
   const { environment, url, port } = server;
   const templates = environment.listTemplates().length;
   const capabilities = environment.capabilities.length;
@@ -77,9 +97,19 @@ function announce(server: ReloadingServer, access: { wasMade: boolean; secret: s
   note(`${plural(templates, 'template')}, ${plural(capabilities, 'capability', 'capabilities')}`);
   if (access.wasMade) note(`token: ${access.secret}`);
   if (access.isOpen) note('warning: other machines can reach this port and no token protects it; add --token.');
-  out.line(isJson
-    ? JSON.stringify({ name: environment.name, version: environment.version, url, port, templates, capabilities, ...(access.wasMade ? { token: access.secret } : {}) })
-    : `${PORT_ANNOUNCEMENT}${port}`);
+  out.line(
+    isJson
+      ? JSON.stringify({
+          name: environment.name,
+          version: environment.version,
+          url,
+          port,
+          templates,
+          capabilities,
+          ...(access.wasMade ? { token: access.secret } : {}),
+        })
+      : `${PORT_ANNOUNCEMENT}${port}`,
+  );
 }
 
 function describe(event: { type: 'reloaded' } | { type: 'waiting'; connections: number } | { type: 'failed'; error: unknown }): string {

@@ -1,7 +1,7 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { parseSettings } from '../../agents/settings.ts';
+import { parseSettings } from '../../host/settings.ts';
 import { workplace } from '../testing.ts';
 
 test('settings are saved sorted, quoted, under a header, for their owner alone', async () => {
@@ -12,7 +12,12 @@ test('settings are saved sorted, quoted, under a header, for their owner alone',
   expect(code).toBe(0);
   const content = await readFile(path, 'utf8');
   expect(content.split('\n').slice(4)).toEqual([`ANTHROPIC_API_KEY='with "quotes"'`, 'OPENAI_API_KEY="sk-1 # not a comment"', '']);
-  expect(content.split('\n').slice(0, 4).every((line) => line.startsWith('#'))).toBe(true);
+  expect(
+    content
+      .split('\n')
+      .slice(0, 4)
+      .every((line) => line.startsWith('#')),
+  ).toBe(true);
   expect((await stat(path)).mode & 0o777).toBe(0o600);
   expect((await stat(join(place.path, '.hud'))).mode & 0o777).toBe(0o700);
 });
@@ -27,13 +32,16 @@ test('what was saved before stays, what is set again is replaced, a file open to
   expect((await stat(path)).mode & 0o777).toBe(0o600);
 });
 
-test.each([['NOVALUE'], ['=x'], ['1KEY=x'], ['BAD KEY=x'], [`KEY=both "quotes" and 'quotes'`]])('%s is refused before anything is written', async (pair) => {
-  await using place = await workplace();
-  const { code, stdout } = await place.hud(['set', 'GOOD=1', pair]);
-  expect(code).toBe(2);
-  expect(stdout).toBe('');
-  await expect(stat(join(place.path, '.hud', '.env'))).rejects.toMatchObject({ code: 'ENOENT' });
-});
+test.each([['NOVALUE'], ['=x'], ['1KEY=x'], ['BAD KEY=x'], [`KEY=both "quotes" and 'quotes'`]])(
+  '%s is refused before anything is written',
+  async (pair) => {
+    await using place = await workplace();
+    const { code, stdout } = await place.hud(['set', 'GOOD=1', pair]);
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    await expect(stat(join(place.path, '.hud', '.env'))).rejects.toMatchObject({ code: 'ENOENT' });
+  },
+);
 
 test('the document names what was saved, never the values', async () => {
   await using place = await workplace();

@@ -1,4 +1,4 @@
-import { userSettingsPath } from '../../agents/settings.ts';
+import { userSettingsPath } from '../../host/settings.ts';
 import { defineCommand } from '../command.ts';
 import { parsePair } from '../options.ts';
 import { saveUserSettings } from '../user-settings.ts';

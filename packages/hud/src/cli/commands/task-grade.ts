@@ -31,9 +31,16 @@ Prints the score alone. Exit code 3: the grader reported an error.`,
     const answer = await readAnswer(options, context.cwd);
     const session = id === undefined ? {} : { session: { id, ...(secret === undefined ? {} : { secret }) } };
     const attachment = { url, source, token, args, ...session };
-    const grade = await withTarget(name, attachment, context, async (target) => await gradeParked(target, answer, {
-      mayRestart: id === undefined, signal: context.signal,
-    }));
+    const grade = await withTarget(
+      name,
+      attachment,
+      context,
+      async (target) =>
+        await gradeParked(target, answer, {
+          mayRestart: id === undefined,
+          signal: context.signal,
+        }),
+    );
     if (options.out === undefined) return gradeResult(grade, context);
     await writeFile(resolve(context.cwd, options.out), `${stringifyJson(grade.raw, 2)}\n`);
     return { ...gradeResult(grade, context), text: () => [] };
@@ -41,7 +48,11 @@ Prints the score alone. Exit code 3: the grader reported an error.`,
 });
 
 /** A new start is right only where nothing waits: after any other error it would repeat the task's effects and hide the reason. */
-async function gradeParked({ client, id, args }: Target, answer: string, options: { mayRestart: boolean; signal: AbortSignal }): Promise<Grade> {
+async function gradeParked(
+  { client, id, args }: Target,
+  answer: string,
+  options: { mayRestart: boolean; signal: AbortSignal },
+): Promise<Grade> {
   const { signal } = options;
   try {
     return await client.grade(answer, { signal });

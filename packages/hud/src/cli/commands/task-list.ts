@@ -12,13 +12,23 @@ export const taskList = defineCommand({
     source: text('-s, --source <path>', 'file or directory with tasks (default: the current directory)'),
   },
   run: async ({ options }, { cwd, out }) => {
-    const tasks = [...await Taskset.fromFile(resolve(cwd, options.source ?? '.'))];
+    const tasks = [...(await Taskset.fromFile(resolve(cwd, options.source ?? '.')))];
     return {
-      json: tasks.map((task) => ({ slug: task.slug, id: task.id, env: task.env, args: task.args, ...(task.columns === undefined ? {} : { columns: task.columns }) })),
+      json: tasks.map((task) => ({
+        slug: task.slug,
+        id: task.id,
+        env: task.env,
+        args: task.args,
+        ...(task.columns === undefined ? {} : { columns: task.columns }),
+      })),
       text: () => {
         if (!out.isTTY) return tasks.map((task) => `${literalLine(task.slug)}\t${literalLine(`${task.id} ${argsOf(task)}`)}`);
         const columns = [{ header: 'slug' }, { header: 'template' }, { header: 'arguments', shrinks: { min: 10 } }];
-        return table(columns, tasks.map((task) => [task.slug, task.id, argsOf(task)]), out);
+        return table(
+          columns,
+          tasks.map((task) => [task.slug, task.id, argsOf(task)]),
+          out,
+        );
       },
     };
   },

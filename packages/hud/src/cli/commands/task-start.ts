@@ -18,11 +18,20 @@ export const taskStart = defineCommand({
   notes: `Without --url and --source it takes whatever listens on 127.0.0.1:8765, else the current directory.
 The task stays behind, waiting for \`hud task grade\`.`,
   run: async ({ args: [name = ''], options }, context) => {
-    const { frame, session } = await withTarget(name, { ...options, adoptable: true }, context, async ({ client, id, args, isTemporary }) => {
-      const started = await client.start(id, args, { signal: context.signal });
-      if (isTemporary) context.note('The environment ends with this command. To grade the task later, serve the source with `hud serve` first.');
-      return { frame: started, session: { sessionId: client.sessionId, ...(client.sessionSecret === undefined ? {} : { sessionSecret: client.sessionSecret }) } };
-    });
+    const { frame, session } = await withTarget(
+      name,
+      { ...options, adoptable: true },
+      context,
+      async ({ client, id, args, isTemporary }) => {
+        const started = await client.start(id, args, { signal: context.signal });
+        if (isTemporary)
+          context.note('The environment ends with this command. To grade the task later, serve the source with `hud serve` first.');
+        return {
+          frame: started,
+          session: { sessionId: client.sessionId, ...(client.sessionSecret === undefined ? {} : { sessionSecret: client.sessionSecret }) },
+        };
+      },
+    );
     const json = { ...frame, ...session };
     if (options.out === undefined) return { json, text: () => [promptOf(frame.prompt)] };
     await writeFile(resolve(context.cwd, options.out), `${stringifyJson(frame, 2)}\n`);

@@ -11,9 +11,16 @@ test('task list prints one line a task: slug, template, arguments', async () => 
   await place.write({ 'env.ts': LETTERS });
   const { code, stdout } = await place.hud(['task', 'list']);
   expect(code).toBe(0);
-  expect(stdout).toBe('count-f624d1ae\tcount {"word":"strawberry"}\ncount-9add9630\tcount {"word":"raspberry"}\ncount-b719ab35\tcount {"word":"blueberry"}\n');
+  expect(stdout).toBe(
+    'count-f624d1ae\tcount {"word":"strawberry"}\ncount-9add9630\tcount {"word":"raspberry"}\ncount-b719ab35\tcount {"word":"blueberry"}\n',
+  );
   const json = await place.hud(['task', 'list', '--source', 'env.ts', '--json']);
-  expect((JSON.parse(json.stdout) as unknown[])[0]).toEqual({ slug: 'count-f624d1ae', id: 'count', env: 'letters', args: { word: 'strawberry' } });
+  expect((JSON.parse(json.stdout) as unknown[])[0]).toEqual({
+    slug: 'count-f624d1ae',
+    id: 'count',
+    env: 'letters',
+    args: { word: 'strawberry' },
+  });
 });
 
 test('task list reads rows too, and names the row that is wrong', async () => {
@@ -23,7 +30,9 @@ test('task list reads rows too, and names the row that is wrong', async () => {
   expect(wrong.code).toBe(1);
   expect(wrong.stderr).toContain('rows.jsonl:2: Task row is malformed: id:');
   await place.write({ 'rows.jsonl': '{"env":"e","id":"a","slug":"one","columns":{"level":1}}\n' });
-  expect(JSON.parse((await place.hud(['task', 'list', '-s', 'rows.jsonl', '--json'])).stdout)).toEqual([{ slug: 'one', id: 'a', env: 'e', args: {}, columns: { level: 1 } }]);
+  expect(JSON.parse((await place.hud(['task', 'list', '-s', 'rows.jsonl', '--json'])).stdout)).toEqual([
+    { slug: 'one', id: 'a', env: 'e', args: {}, columns: { level: 1 } },
+  ]);
 });
 
 test('two tasks of one slug are an error that names it', async () => {
@@ -67,7 +76,11 @@ test('with several parked tasks a session id says which is meant', async () => {
   await using place = await workplace();
   await using server = await letters();
   const start = async (word: string): Promise<{ sessionId: string; sessionSecret: string; prompt: string }> =>
-    JSON.parse((await place.hud(['task', 'start', 'count', '-u', server.url, '-a', JSON.stringify({ word }), '--json'])).stdout) as { sessionId: string; sessionSecret: string; prompt: string };
+    JSON.parse((await place.hud(['task', 'start', 'count', '-u', server.url, '-a', JSON.stringify({ word }), '--json'])).stdout) as {
+      sessionId: string;
+      sessionSecret: string;
+      prompt: string;
+    };
   const first = await start('strawberry');
   await start('blueberry');
   expect(first.prompt).toBe("How many 'r's are in 'strawberry'?");
@@ -112,7 +125,10 @@ test('an answer may come from a file or from standard input', async () => {
 test('a source is served for the occasion; a task is meant by slug, by position, or by its template', async () => {
   await using place = await workplace();
   await place.write({ 'env.ts': LETTERS });
-  for (const [name, word] of [['count-9add9630', 'raspberry'], ['2', 'blueberry']]) {
+  for (const [name, word] of [
+    ['count-9add9630', 'raspberry'],
+    ['2', 'blueberry'],
+  ]) {
     const { code, stdout, stderr } = await place.hud(['task', 'start', name ?? '', '--source', '.']);
     expect({ code, stdout }).toEqual({ code: 0, stdout: `How many 'r's are in '${word}'?\n` });
     expect(stderr).toContain('serve the source with `hud serve` first');
@@ -121,7 +137,10 @@ test('a source is served for the occasion; a task is meant by slug, by position,
   const unclear = await place.hud(['task', 'start', 'count', '-s', 'env.ts']);
   expect(unclear).toMatchObject({ code: 1, stderr: expect.stringContaining("'count' means 3 tasks of env.") });
   const unknown = await place.hud(['task', 'start', 'conut-9add9630', '-s', 'env.ts']);
-  expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining("Did you mean 'count-9add9630'? Tasks: count-f624d1ae, count-9add9630, count-b719ab35.") });
+  expect(unknown).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("Did you mean 'count-9add9630'? Tasks: count-f624d1ae, count-9add9630, count-b719ab35."),
+  });
 });
 
 test('client info shows what is served', async () => {
@@ -129,10 +148,13 @@ test('client info shows what is served', async () => {
   await using server = await letters();
   const { code, stdout } = await place.hud(['client', 'info', '--url', server.url]);
   expect(code).toBe(0);
-  expect(stdout).toBe(`letters 1.2.3 at ${server.url}\n\ncapabilities\n  tools: mcp/2025-11-25 -> http://127.0.0.1:9/mcp\n\ntasks\n  count: Count a letter\n  broken\n  unsure\n`);
+  expect(stdout).toBe(
+    `letters 1.2.3 at ${server.url}\n\ncapabilities\n  tools: mcp/2025-11-25 -> http://127.0.0.1:9/mcp\n\ntasks\n  count: Count a letter\n  broken\n  unsure\n`,
+  );
   const json = await place.hud(['client', 'info', '-u', server.url.replace('tcp://', ''), '--json']);
   expect(JSON.parse(json.stdout)).toMatchObject({
-    env: { name: 'letters', version: '1.2.3' }, sessionId: expect.stringMatching(/^sess-/),
+    env: { name: 'letters', version: '1.2.3' },
+    sessionId: expect.stringMatching(/^sess-/),
     capabilities: [{ name: 'tools', protocol: 'mcp/2025-11-25', url: 'http://127.0.0.1:9/mcp' }],
     tasks: [{ id: 'count', description: 'Count a letter', args: { type: 'object' } }, { id: 'broken' }, { id: 'unsure' }],
   });
@@ -141,7 +163,11 @@ test('client info shows what is served', async () => {
 test('client run starts, answers and prints the reward', async () => {
   await using place = await workplace();
   await using server = await letters();
-  expect(await place.hud(['client', 'run', 'count', '-u', server.url, '-a', '{"word":"banana"}', '--answer', '0'])).toEqual({ code: 0, stdout: '1\n', stderr: '' });
+  expect(await place.hud(['client', 'run', 'count', '-u', server.url, '-a', '{"word":"banana"}', '--answer', '0'])).toEqual({
+    code: 0,
+    stdout: '1\n',
+    stderr: '',
+  });
   const unknown = await place.hud(['client', 'run', 'conut', '-u', server.url]);
   expect(unknown).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining("unknown task: 'conut'") });
 });
@@ -155,10 +181,18 @@ test('where nothing is served it says so, at the end of its patience or on Ctrl-
 });
 
 async function letters(): Promise<BoundServer & { readonly starts: number }> {
-  const env = new Environment({ name: 'letters', version: '1.2.3', capabilities: [{ name: 'tools', protocol: 'mcp/2025-11-25', url: 'http://127.0.0.1:9/mcp' }] });
+  const env = new Environment({
+    name: 'letters',
+    version: '1.2.3',
+    capabilities: [{ name: 'tools', protocol: 'mcp/2025-11-25', url: 'http://127.0.0.1:9/mcp' }],
+  });
   let starts = 0;
   env.template(
-    { id: 'count', description: 'Count a letter', args: z.object({ word: z.string().default('strawberry'), letter: z.string().default('r') }) },
+    {
+      id: 'count',
+      description: 'Count a letter',
+      args: z.object({ word: z.string().default('strawberry'), letter: z.string().default('r') }),
+    },
     async function* ({ word, letter }) {
       starts += 1;
       const answer = yield `How many '${letter}'s are in '${word}'?`;

@@ -49,7 +49,7 @@ interface Reading {
 async function findRun(store: Store, id: string): Promise<RunRecord | undefined> {
   const digits = id.replaceAll('-', '').toLowerCase();
   const found = /^[0-9a-f]{4,32}$/.test(digits) ? await store.getRun(digits) : undefined;
-  return found ?? await store.getRun(normalizeTraceId(id));
+  return found ?? (await store.getRun(normalizeTraceId(id)));
 }
 
 async function* traceText(run: RunRecord, reading: Reading, { out }: Context): AsyncGenerator<string> {
@@ -62,10 +62,12 @@ async function* traceText(run: RunRecord, reading: Reading, { out }: Context): A
     const step = stepOf(span);
     if (step?.source === 'agent') turn += 1;
     yield '';
-    yield* step === undefined ? [dim(literalLine(span.name)), ...(span.statusMessage === null ? [] : [out.red(literal(span.statusMessage))])] : stepText(step, turn, out);
+    yield* step === undefined
+      ? [dim(literalLine(span.name)), ...(span.statusMessage === null ? [] : [out.red(literal(span.statusMessage))])]
+      : stepText(step, turn, out);
   }
   yield '';
-  yield* endLines(await store.getRun(run.traceId) ?? run, out);
+  yield* endLines((await store.getRun(run.traceId)) ?? run, out);
 }
 
 function endLines(run: RunRecord, { bold, dim, red, yellow }: Context['out']): string[] {

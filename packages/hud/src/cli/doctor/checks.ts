@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { readSetting } from '../../agents/settings.ts';
+import { readSetting } from '../../host/settings.ts';
 import { nodeHost } from '../../host/node.ts';
 import { isHudError, messageOf } from '../../protocol/errors.ts';
 import { DEFAULT_PORT } from '../../protocol/messages.ts';
@@ -30,9 +30,18 @@ export async function examine(context: Context): Promise<Finding[]> {
 
     port(),
     tool('bubblewrap', 'bwrap', ['--version'], 'Install bubblewrap: shells that environments offer are isolated with it.'),
-    tool('docker', 'docker', ['version', '--format', '{{.Server.Version}}'], 'Install and start Docker for tasks that bring an image; without it they can run elsewhere.'),
-    tool('python', context.env.HUD_PYTHON ?? 'python3', ['-c', 'import hud, sys; print(sys.version.split()[0])'],
-      'Only environments written in Python need it: pip install hud-python, or point HUD_PYTHON to an interpreter that has it.'),
+    tool(
+      'docker',
+      'docker',
+      ['version', '--format', '{{.Server.Version}}'],
+      'Install and start Docker for tasks that bring an image; without it they can run elsewhere.',
+    ),
+    tool(
+      'python',
+      context.env.HUD_PYTHON ?? 'python3',
+      ['-c', 'import hud, sys; print(sys.version.split()[0])'],
+      'Only environments written in Python need it: pip install hud-python, or point HUD_PYTHON to an interpreter that has it.',
+    ),
   ]);
 }
 
@@ -51,10 +60,19 @@ async function record(context: Context): Promise<Finding> {
     await using store = await openRecord(context);
     if (store === undefined) return { name: 'record', level: 'ok', detail: `nothing in ${directory} yet` };
     const { items, nextCursor } = await store.listJobs({ limit: 100 });
-    return { name: 'record', level: 'ok', detail: `${directory}: ${plural(items.length, 'job')}${nextCursor === undefined ? '' : ' and more'}` };
+    return {
+      name: 'record',
+      level: 'ok',
+      detail: `${directory}: ${plural(items.length, 'job')}${nextCursor === undefined ? '' : ' and more'}`,
+    };
   } catch (error) {
     const advice = isHudError(error) ? error.hint : undefined;
-    return { name: 'record', level: 'fail', detail: literalLine(messageOf(error)), advice: advice ?? 'Move the folder away to start afresh, or set HUD_DIR.' };
+    return {
+      name: 'record',
+      level: 'fail',
+      detail: literalLine(messageOf(error)),
+      advice: advice ?? 'Move the folder away to start afresh, or set HUD_DIR.',
+    };
   }
 }
 
@@ -66,7 +84,12 @@ async function cache(): Promise<Finding> {
     await writeFile(probe, '');
     return { name: 'cache', level: 'ok', detail: `${directory} is writable` };
   } catch (error) {
-    return { name: 'cache', level: 'warn', detail: literalLine(messageOf(error)), advice: 'Make it writable: compiled sources are kept there, else in the temporary directory.' };
+    return {
+      name: 'cache',
+      level: 'warn',
+      detail: literalLine(messageOf(error)),
+      advice: 'Make it writable: compiled sources are kept there, else in the temporary directory.',
+    };
   } finally {
     await rm(probe, { force: true }).catch(() => {}); // it was not written then
   }
@@ -77,7 +100,12 @@ const KEYS = ['ANTHROPIC_API_KEY', 'OPENAI_API_KEY', 'GEMINI_API_KEY', 'HUD_API_
 async function keys(): Promise<Finding> {
   const present = KEYS.filter((name) => readSetting(name) !== undefined);
   if (present.length > 0) return { name: 'keys', level: 'ok', detail: present.join(', ') };
-  return { name: 'keys', level: 'warn', detail: 'none', advice: `To run models: hud set ${KEYS[0]}=… (or ${KEYS.slice(1).join(', ')}). The agents oracle and nop need none.` };
+  return {
+    name: 'keys',
+    level: 'warn',
+    detail: 'none',
+    advice: `To run models: hud set ${KEYS[0]}=… (or ${KEYS.slice(1).join(', ')}). The agents oracle and nop need none.`,
+  };
 }
 
 async function port(): Promise<Finding> {
@@ -88,7 +116,12 @@ async function port(): Promise<Finding> {
     return { name, level: 'ok', detail: `${DEFAULT_PORT} is free` };
   } catch (error) {
     if (!isHudError(error) || error.code !== 'PORT_IN_USE') throw error;
-    return { name, level: 'warn', detail: `${DEFAULT_PORT} is taken`, advice: 'An environment may be served there already (`hud client info`); else `hud serve --port 0`.' };
+    return {
+      name,
+      level: 'warn',
+      detail: `${DEFAULT_PORT} is taken`,
+      advice: 'An environment may be served there already (`hud client info`); else `hud serve --port 0`.',
+    };
   }
 }
 

@@ -9,15 +9,19 @@ import { ask } from '../ask.ts';
 import type { Context } from '../command.ts';
 import { nearest } from '../nearest.ts';
 import { UsageError } from '../usage-error.ts';
-import { gpt5AutoRespond } from './auto-respond.ts';
 import type { EvalSettings } from './settings.ts';
 
 /** @throws HudError AGENT_UNKNOWN, MODEL_KEY_MISSING; UsageError */
 export async function chooseAgent(settings: EvalSettings, context: Context): Promise<Agent> {
   if (settings.agentModule !== undefined) return await agentOf(resolve(context.cwd, settings.agentModule));
-  const name = settings.agent ?? await ask(context, {
-    question: 'Which agent?', choices: AGENT_TYPES, otherwise: 'hud eval needs an agent.', hint: `Name one: ${AGENT_TYPES.join(', ')}, or a model.`,
-  });
+  const name =
+    settings.agent ??
+    (await ask(context, {
+      question: 'Which agent?',
+      choices: AGENT_TYPES,
+      otherwise: 'hud eval needs an agent.',
+      hint: `Name one: ${AGENT_TYPES.join(', ')}, or a model.`,
+    }));
   try {
     const { type } = await resolveModel(name);
     return await createAgent(name, configOf(type, settings));
@@ -33,9 +37,10 @@ export async function chooseAgent(settings: EvalSettings, context: Context): Pro
 /** The agent's section of the config file, under `--config`, under the flags that have a name of their own. */
 function configOf(type: string, { agents, config, model, maxSteps, gateway, autoRespond }: EvalSettings): CreateAgentConfig {
   const named = {
-    model, maxSteps,
-    via: gateway === true ? 'gateway' as const : undefined,
-    autoRespond: autoRespond === true ? gpt5AutoRespond() : undefined,
+    model,
+    maxSteps,
+    via: gateway === true ? ('gateway' as const) : undefined,
+    autoRespond,
   };
   const merged = { ...camelCased(agents[type] ?? {}), ...camelCased(ownKeys(type, config)), ...named };
   return Object.fromEntries(Object.entries(merged).filter(([, value]) => value !== undefined));
@@ -43,16 +48,21 @@ function configOf(type: string, { agents, config, model, maxSteps, gateway, auto
 
 /** `max_tokens=…` is for the chosen agent, `claude.max_tokens=…` for claude alone. */
 function ownKeys(type: string, config: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(config).flatMap(([key, value]) => {
-    const [prefix = '', rest] = key.split(/\.(.*)/);
-    if (rest === undefined) return [[key, value]];
-    if (!AGENT_TYPES.some((known) => known === prefix)) throw new UsageError(`--config ${key}: there is no agent '${prefix}'.`, { hint: `Agents: ${AGENT_TYPES.join(', ')}.` });
-    return prefix === type ? [[rest, value]] : [];
-  }));
+  return Object.fromEntries(
+    Object.entries(config).flatMap(([key, value]) => {
+      const [prefix = '', rest] = key.split(/\.(.*)/);
+      if (rest === undefined) return [[key, value]];
+      if (!AGENT_TYPES.some((known) => known === prefix))
+        throw new UsageError(`--config ${key}: there is no agent '${prefix}'.`, { hint: `Agents: ${AGENT_TYPES.join(', ')}.` });
+      return prefix === type ? [[rest, value]] : [];
+    }),
+  );
 }
 
 function camelCased(config: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(config).map(([key, value]) => [key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()), value]));
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]) => [key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()), value]),
+  );
 }
 
 /**

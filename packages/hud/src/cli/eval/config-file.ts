@@ -96,7 +96,10 @@ function interpret(path: string, raw: JsonObject, agentNames: readonly string[])
   for (const key of Object.keys(renamed)) {
     if (!known.includes(key)) throw unknownName(`${path}: [eval] has no setting '${key}'`, key, known);
   }
-  return { eval: decode(EvalSection, renamed, { what: `${path}: [eval]`, code: 'BAD_CONFIG' }), agents: agents as Record<string, JsonObject> };
+  return {
+    eval: decode(EvalSection, renamed, { what: `${path}: [eval]`, code: 'BAD_CONFIG' }),
+    agents: agents as Record<string, JsonObject>,
+  };
 }
 
 function unknownName(what: string, name: string, known: readonly string[]): HudError {
@@ -114,7 +117,8 @@ function substitute(value: unknown, place: string, lookup: ConfigSources['lookup
   return value.replace(/\$(?:\$|\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))?/g, (found, braced?: string, bare?: string) => {
     if (found === '$$') return '$';
     const name = braced ?? bare;
-    if (name === undefined) throw new HudError('BAD_CONFIG', `${place}: a '$' here names no variable.`, { hint: 'Write ${NAME}, or $$ for a dollar sign.' });
+    if (name === undefined)
+      throw new HudError('BAD_CONFIG', `${place}: a '$' here names no variable.`, { hint: 'Write ${NAME}, or $$ for a dollar sign.' });
     return lookup(name) ?? lookup(name.toUpperCase()) ?? lookup(name.toLowerCase()) ?? '';
   });
 }

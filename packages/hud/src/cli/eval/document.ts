@@ -33,9 +33,27 @@ export function evalDocument(job: Job, { successThreshold, elapsedMs }: Judgemen
   const { runs, n, std, interval, excluded } = job.summary();
   const { mean, naiveMean, successRate } = numbersOf(job, successThreshold);
   return {
-    job: { id: job.id, name: job.name, reward: mean, group: job.group, ...(job.tasksetId === undefined ? {} : { tasksetId: job.tasksetId }) },
+    job: {
+      id: job.id,
+      name: job.name,
+      reward: mean,
+      group: job.group,
+      ...(job.tasksetId === undefined ? {} : { tasksetId: job.tasksetId }),
+    },
     runs: job.runs.map(runDocument),
-    summary: { runs, graded: n, errors: runs - n, mean, naiveMean, std, interval, excluded, successRate, successThreshold, elapsedS: elapsedMs / 1000 },
+    summary: {
+      runs,
+      graded: n,
+      errors: runs - n,
+      mean,
+      naiveMean,
+      std,
+      interval,
+      excluded,
+      successRate,
+      successThreshold,
+      elapsedS: elapsedMs / 1000,
+    },
   };
 }
 
@@ -56,7 +74,9 @@ export function runDocument(run: Run, index: number): Record<string, unknown> {
     traceId: run.traceId,
     runtime: run.runtime ?? null,
     answer: trace.content ?? null,
-    ...(error === undefined ? {} : { error: { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) } }),
+    ...(error === undefined
+      ? {}
+      : { error: { code: error.code, message: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) } }),
     ...(verdict.subscores === undefined ? {} : { subscores: evaluationOf(verdict).subscores }),
   };
 }

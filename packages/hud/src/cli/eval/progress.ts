@@ -72,7 +72,10 @@ class Tally {
   }
 
   times(): string {
-    const left = this.done === 0 || this.done === this.total ? '' : `, about ${duration(this.elapsedMs / this.done * (this.total - this.done))} left`;
+    const left =
+      this.done === 0 || this.done === this.total
+        ? ''
+        : `, about ${duration((this.elapsedMs / this.done) * (this.total - this.done))} left`;
     return `${duration(this.elapsedMs)}${left}`;
   }
 }
@@ -141,7 +144,10 @@ class LiveProgress implements Progress {
     if (event.type !== 'run-ended') return;
     const { run } = event;
     const name = `${literalLine(run.slug)} #${run.repeat + 1}`;
-    const text = run.class === 'graded' ? `${reward(run.reward).padStart(9)}  ${name}` : `${(run.class ?? '').padStart(9)}  ${name}  ${literalLine(run.error?.message ?? '')}`;
+    const text =
+      run.class === 'graded'
+        ? `${reward(run.reward).padStart(9)}  ${name}`
+        : `${(run.class ?? '').padStart(9)}  ${name}  ${literalLine(run.error?.message ?? '')}`;
     this.#newest = [...this.#newest.slice(1 - NEWEST), text];
   }
 

@@ -10,7 +10,10 @@ import { numbersOf, type Judgement } from './document.ts';
 export function* reportLines(job: Job, judgement: Judgement, terminal: Terminal): Generator<string> {
   yield* rewardTable(job, terminal);
   yield '';
-  yield* faultLines(job.runs.filter((run) => run.error !== undefined), terminal);
+  yield* faultLines(
+    job.runs.filter((run) => run.error !== undefined),
+    terminal,
+  );
   yield* summaryLines(job, judgement, terminal);
   yield* whereToLook(job, terminal);
 }
@@ -82,7 +85,7 @@ function* summaryLines(job: Job, { successThreshold, elapsedMs }: Judgement, { b
   if (left.length > 0) yield `left out ${plural(runs - n, 'run')} without a verdict: ${listed(left)}`;
   if (left.length > 0 && mean !== null) yield dim(`naive mean ${naiveMean?.toFixed(3)}  (the runs left out counted as 0)`);
   if (successRate !== null) yield `success rate ${Math.round(successRate * 100)} %  (reward above ${successThreshold})`;
-  const rate = elapsedMs > 0 && runs > 1 ? `  (${(runs / elapsedMs * 1000).toFixed(1)} runs/s)` : '';
+  const rate = elapsedMs > 0 && runs > 1 ? `  (${((runs / elapsedMs) * 1000).toFixed(1)} runs/s)` : '';
   yield `${plural(runs, 'run')} in ${duration(elapsedMs)}${rate}`;
 }
 

@@ -17,7 +17,10 @@ export interface Selection {
  */
 export function selectTasks(taskset: Taskset, selection: Selection): { chosen: Taskset; passedOver: number } {
   const excluded = new Set(selection.exclude?.flatMap((name) => findTasks(taskset, name)).map((task) => task.slug));
-  const included = selection.taskIds === undefined ? undefined : new Set(selection.taskIds.flatMap((name) => findTasks(taskset, name)).map((task) => task.slug));
+  const included =
+    selection.taskIds === undefined
+      ? undefined
+      : new Set(selection.taskIds.flatMap((name) => findTasks(taskset, name)).map((task) => task.slug));
   const left = taskset.filter((task) => !excluded.has(task.slug) && (included?.has(task.slug) ?? true));
   if (left.size === 0) throw nothingLeft(taskset);
   if (selection.all || included !== undefined) return { chosen: left, passedOver: 0 };
@@ -47,13 +50,20 @@ export function findTasks(taskset: Taskset, name: string): Task[] {
 export function findTask(taskset: Taskset, name: string): Task {
   const [only, ...others] = findTasks(taskset, name);
   if (only !== undefined && others.length === 0) return only;
-  throw new HudError('TASK_NOT_FOUND', `'${name}' means ${others.length + 1} tasks of ${taskset.name}.`, { hint: `Name one: ${slugs([...(only ? [only] : []), ...others])}.` });
+  throw new HudError('TASK_NOT_FOUND', `'${name}' means ${others.length + 1} tasks of ${taskset.name}.`, {
+    hint: `Name one: ${slugs([...(only ? [only] : []), ...others])}.`,
+  });
 }
 
 function notFound(taskset: Taskset, name: string): HudError {
-  const near = nearest(name, [...taskset].flatMap((task) => [task.slug, task.id]));
+  const near = nearest(
+    name,
+    [...taskset].flatMap((task) => [task.slug, task.id]),
+  );
   const guess = near === undefined ? '' : `Did you mean '${near}'? `;
-  return new HudError('TASK_NOT_FOUND', `There is no task '${name}' in ${taskset.name}.`, { hint: `${guess}Tasks: ${slugs([...taskset]) || 'none'}.` });
+  return new HudError('TASK_NOT_FOUND', `There is no task '${name}' in ${taskset.name}.`, {
+    hint: `${guess}Tasks: ${slugs([...taskset]) || 'none'}.`,
+  });
 }
 
 function nothingLeft(taskset: Taskset): HudError {
@@ -66,6 +76,9 @@ function nothingLeft(taskset: Taskset): HudError {
 const SHOWN = 20;
 
 function slugs(tasks: readonly Task[]): string {
-  const shown = tasks.slice(0, SHOWN).map((task) => task.slug).join(', ');
+  const shown = tasks
+    .slice(0, SHOWN)
+    .map((task) => task.slug)
+    .join(', ');
   return tasks.length > SHOWN ? `${shown} and ${tasks.length - SHOWN} more` : shown;
 }

@@ -10,9 +10,25 @@ import { readSettings, type EvalSettings } from './settings.ts';
 const VARIABLES: Record<string, string> = { SOURCE: 'from-variable.ts', HUD_API_KEY: 'secret' };
 
 test('flags come before the file, the file before defaults', async () => {
-  const file = '[eval]\nsource = "tasks.ts"\nagent_type = "claude"\ngroup_size = 4\nmax_steps = 7\ntask_ids = ["a", 3]\n[claude]\nmax_tokens = 9\n';
-  expect(await settings(file, [], {})).toMatchObject({ source: 'tasks.ts', agent: 'claude', group: 4, maxSteps: 7, taskIds: ['a', '3'], all: false, successThreshold: 0.7, agents: { claude: { max_tokens: 9 } } });
-  expect(await settings(file, ['env.ts', 'nop'], { group: 1, maxSteps: 2, taskIds: ['x'] })).toMatchObject({ source: 'env.ts', agent: 'nop', group: 1, maxSteps: 2, taskIds: ['x'] });
+  const file =
+    '[eval]\nsource = "tasks.ts"\nagent_type = "claude"\ngroup_size = 4\nmax_steps = 7\ntask_ids = ["a", 3]\n[claude]\nmax_tokens = 9\n';
+  expect(await settings(file, [], {})).toMatchObject({
+    source: 'tasks.ts',
+    agent: 'claude',
+    group: 4,
+    maxSteps: 7,
+    taskIds: ['a', '3'],
+    all: false,
+    successThreshold: 0.7,
+    agents: { claude: { max_tokens: 9 } },
+  });
+  expect(await settings(file, ['env.ts', 'nop'], { group: 1, maxSteps: 2, taskIds: ['x'] })).toMatchObject({
+    source: 'env.ts',
+    agent: 'nop',
+    group: 1,
+    maxSteps: 2,
+    taskIds: ['x'],
+  });
   expect(await settings('', [], {})).toMatchObject({ group: 1, all: false, isVerbose: false, agents: {}, mayAsk: true });
 });
 
@@ -33,7 +49,11 @@ test('values of --config are typed', async () => {
 });
 
 test('variables are filled in, missing ones with nothing, $$ is a dollar sign', async () => {
-  const read = await settings('[eval]\nsource = "${source}"\nmodel = "$NOTHING$$5"\n[openai_compatible]\napi_key = "$HUD_API_KEY"\n', [], {});
+  const read = await settings(
+    '[eval]\nsource = "${source}"\nmodel = "$NOTHING$$5"\n[openai_compatible]\napi_key = "$HUD_API_KEY"\n',
+    [],
+    {},
+  );
   expect(read).toMatchObject({ source: 'from-variable.ts', model: '$5', agents: { openai_compatible: { api_key: 'secret' } } });
 });
 
@@ -45,7 +65,11 @@ test.each([
   { file: '[eval\n', message: "can't be parsed:" },
   { file: 'eval = 1\n', message: "'eval' must be a section." },
 ])('$file is refused: $message', async ({ file, message, hint }) => {
-  await expect(settings(file, [], {})).rejects.toMatchObject({ code: 'BAD_CONFIG', message: expect.stringContaining(message), ...(hint === undefined ? {} : { hint }) });
+  await expect(settings(file, [], {})).rejects.toMatchObject({
+    code: 'BAD_CONFIG',
+    message: expect.stringContaining(message),
+    ...(hint === undefined ? {} : { hint }),
+  });
 });
 
 test('a JSON file takes the place of the TOML file, in either form', async () => {
@@ -54,7 +78,12 @@ test('a JSON file takes the place of the TOML file, in either form', async () =>
   await writeFile(join(dir.path, 'flat.json'), '{"source":"a.ts","agent_type":"gemini","agent_config":{"gemini":{"model":"g"}}}');
   await writeFile(join(dir.path, 'deep.json'), '{"eval":{"source":"a.ts","agent":"gemini"},"gemini":{"model":"g"}}');
   for (const fromJson of ['flat.json', 'deep.json']) {
-    expect(await read(dir.path, [], { fromJson })).toMatchObject({ source: 'a.ts', agent: 'gemini', group: 1, agents: { gemini: { model: 'g' } } });
+    expect(await read(dir.path, [], { fromJson })).toMatchObject({
+      source: 'a.ts',
+      agent: 'gemini',
+      group: 1,
+      agents: { gemini: { model: 'g' } },
+    });
   }
   await expect(read(dir.path, [], { fromJson: 'none.json' })).rejects.toThrow('There is no file none.json.');
 });
@@ -67,7 +96,10 @@ test('--init-config writes the file once; what it writes can be read and run', a
   const content = await readFile(join(place.path, '.hud_eval.toml'), 'utf8');
   await place.write({ '.hud_eval.toml': content.replace('"claude"', '"oracle"') });
   expect((await place.hud(['eval'])).stdout).toContain('mean reward 1.000');
-  const everySetting = content.replace('"claude"', '"oracle"').replace(/^# (\w+ = |\[)/gm, '$1').replace('"count-1a2b3c4d"', '"count"');
+  const everySetting = content
+    .replace('"claude"', '"oracle"')
+    .replace(/^# (\w+ = |\[)/gm, '$1')
+    .replace('"count-1a2b3c4d"', '"count"');
   await place.write({ '.hud_eval.toml': everySetting.replace('runtime = "local"           # or "tcp://host:8765"', '') });
   expect((await place.hud(['eval'])).stdout).toContain('n = 9');
 });

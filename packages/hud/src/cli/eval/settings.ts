@@ -30,7 +30,11 @@ export const evalOptions = {
   initConfig: flag('--init-config', `write ${CONFIG_FILE} with every setting explained, and stop`),
 };
 
-type Flags = { [K in keyof typeof evalOptions]?: (typeof evalOptions)[K] extends { parse?: (text: string, previous: (infer T) | undefined) => unknown } ? T : never };
+type Flags = {
+  [K in keyof typeof evalOptions]?: (typeof evalOptions)[K] extends { parse?: (text: string, previous: (infer T) | undefined) => unknown }
+    ? T
+    : never;
+};
 
 export interface EvalSettings extends Omit<EvalSection, 'taskIds' | 'full' | 'verbose' | 'veryVerbose'> {
   taskIds?: string[];
@@ -48,9 +52,15 @@ export interface EvalSettings extends Omit<EvalSection, 'taskIds' | 'full' | 've
 }
 
 /** @throws HudError BAD_CONFIG, UsageError */
-export async function readSettings(positional: readonly string[], flags: Flags, sources: ConfigSources, { cwd }: Context): Promise<EvalSettings> {
+export async function readSettings(
+  positional: readonly string[],
+  flags: Flags,
+  sources: ConfigSources,
+  { cwd }: Context,
+): Promise<EvalSettings> {
   const path = resolve(cwd, flags.fromJson ?? CONFIG_FILE);
-  if (flags.fromJson !== undefined && !flags.fromJson.endsWith('.json')) throw new UsageError(`--from-json takes a .json file, not '${flags.fromJson}'.`);
+  if (flags.fromJson !== undefined && !flags.fromJson.endsWith('.json'))
+    throw new UsageError(`--from-json takes a .json file, not '${flags.fromJson}'.`);
   const file = await readConfigFile(path, sources);
   if (file === undefined && flags.fromJson !== undefined) throw new UsageError(`There is no file ${flags.fromJson}.`);
   const section = file?.eval ?? {};
@@ -58,14 +68,24 @@ export async function readSettings(positional: readonly string[], flags: Flags, 
   const full = flags.full ?? fileFull ?? false;
   const taskIds = flags.taskIds ?? listOf(fileIds);
   const [source, agent] = positional;
-  if (agent !== undefined && flags.agentModule !== undefined) throw new UsageError(`The agent '${agent}' and --agent-module exclude each other.`);
+  if (agent !== undefined && flags.agentModule !== undefined)
+    throw new UsageError(`The agent '${agent}' and --agent-module exclude each other.`);
   return {
     ...rest,
     ...defined({
-      source, agent, taskIds,
+      source,
+      agent,
+      taskIds,
       agentModule: flags.agentModule ?? (agent === undefined ? section.agentModule : undefined),
-      model: flags.model, exclude: flags.exclude, maxConcurrent: flags.maxConcurrent, gateway: flags.gateway, runtime: flags.runtime,
-      rolloutTimeout: flags.rolloutTimeout, failUnder: flags.failUnder, output: flags.output, token: flags.token,
+      model: flags.model,
+      exclude: flags.exclude,
+      maxConcurrent: flags.maxConcurrent,
+      gateway: flags.gateway,
+      runtime: flags.runtime,
+      rolloutTimeout: flags.rolloutTimeout,
+      failUnder: flags.failUnder,
+      output: flags.output,
+      token: flags.token,
       // Set on the command line it wins over everything; `full` wins over the file.
       maxSteps: flags.maxSteps ?? (full ? 100 : undefined),
       autoRespond: flags.autoRespond ?? (full ? true : undefined),
@@ -82,7 +102,12 @@ export async function readSettings(positional: readonly string[], flags: Flags, 
 
 function listOf(ids: EvalSection['taskIds']): string[] | undefined {
   if (ids === undefined) return undefined;
-  return typeof ids === 'string' ? ids.split(',').map((id) => id.trim()).filter((id) => id !== '') : ids.map(String);
+  return typeof ids === 'string'
+    ? ids
+        .split(',')
+        .map((id) => id.trim())
+        .filter((id) => id !== '')
+    : ids.map(String);
 }
 
 /** `true`, `false` and numbers as such, any other text as it is. */

@@ -18,8 +18,15 @@ export async function findSource(context: Context): Promise<string> {
   const candidates = rows.length > 0 ? rows : names.filter((name) => /^env\.[mc]?[jt]s$/.test(name));
   const [only, ...others] = candidates;
   if (only !== undefined && others.length === 0) return only;
-  if (only === undefined) throw new UsageError('hud eval needs a source: nothing in this folder looks like one.', { hint: 'For example: hud eval tasks.ts oracle. `hud init` makes a folder to start from.' });
-  return await ask(context, { question: 'Which tasks?', choices: candidates, otherwise: `hud eval needs a source: ${listed(candidates)} are all here.` });
+  if (only === undefined)
+    throw new UsageError('hud eval needs a source: nothing in this folder looks like one.', {
+      hint: 'For example: hud eval tasks.ts oracle. `hud init` makes a folder to start from.',
+    });
+  return await ask(context, {
+    question: 'Which tasks?',
+    choices: candidates,
+    otherwise: `hud eval needs a source: ${listed(candidates)} are all here.`,
+  });
 }
 
 export interface Placement {
@@ -35,7 +42,11 @@ const DEFAULT_ELSEWHERE = 30;
  * @param source absolute; rows in a data file run in its folder
  * @throws UsageError for a place that there is not
  */
-export function placementOf(source: string, settings: { runtime?: string | undefined; maxConcurrent?: number | undefined; token?: string | undefined }, context: Context): Placement {
+export function placementOf(
+  source: string,
+  settings: { runtime?: string | undefined; maxConcurrent?: number | undefined; token?: string | undefined },
+  context: Context,
+): Placement {
   const { runtime = 'local', maxConcurrent } = settings;
   if (runtime === 'local') {
     const isRows = /\.(jsonl?|csv)$/.test(source);
@@ -45,6 +56,9 @@ export function placementOf(source: string, settings: { runtime?: string | undef
     return { provider: controlAddress(runtime, settings.token, context), maxConcurrent: maxConcurrent ?? DEFAULT_ELSEWHERE };
   } catch (error) {
     if (!isHudError(error)) throw error;
-    throw new UsageError(`There is no runtime '${runtime}'.`, { hint: 'Use local, or tcp://host:port of an environment that is served already.', cause: error });
+    throw new UsageError(`There is no runtime '${runtime}'.`, {
+      hint: 'Use local, or tcp://host:port of an environment that is served already.',
+      cause: error,
+    });
   }
 }

@@ -16,19 +16,29 @@ const GAP = 2;
  * One line a row, after a header. Cells are shown literally, on one line each.
  * @param paint colours a whole cell, padding included
  */
-export function table(columns: readonly Column[], rows: readonly (readonly string[])[], terminal: Terminal, paint?: (cell: string, row: number, column: number) => string): string[] {
+export function table(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  terminal: Terminal,
+  paint?: (cell: string, row: number, column: number) => string,
+): string[] {
   const cells = rows.map((row) => columns.map((_, at) => literalLine(row[at] ?? '')));
   if (!terminal.isTTY) return [columns.map((column) => column.header), ...cells].map((row) => row.join('\t'));
   const widths = fit(columns, cells, terminal.columns);
-  const line = (row: readonly string[], color: (cell: string, at: number) => string): string => columns
-    .map(({ align }, at) => {
-      const width = widths[at] ?? 0;
-      const text = truncate(row[at] ?? '', width);
-      const isLast = at === columns.length - 1;
-      return color(align === 'right' ? padStart(text, width) : isLast ? text : padEnd(text, width), at);
-    })
-    .join(' '.repeat(GAP)).trimEnd();
-  const header = line(columns.map((column) => column.header), (cell) => terminal.dim(cell));
+  const line = (row: readonly string[], color: (cell: string, at: number) => string): string =>
+    columns
+      .map(({ align }, at) => {
+        const width = widths[at] ?? 0;
+        const text = truncate(row[at] ?? '', width);
+        const isLast = at === columns.length - 1;
+        return color(align === 'right' ? padStart(text, width) : isLast ? text : padEnd(text, width), at);
+      })
+      .join(' '.repeat(GAP))
+      .trimEnd();
+  const header = line(
+    columns.map((column) => column.header),
+    (cell) => terminal.dim(cell),
+  );
   return [header, ...cells.map((row, at) => line(row, (cell, column) => paint?.(cell, at, column) ?? cell))];
 }
 

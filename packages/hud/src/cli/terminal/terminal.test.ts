@@ -28,8 +28,15 @@ test('what is cut fits, and says that it was cut', () => {
   expect(truncate('x', 0)).toBe('');
 });
 
-const columns = [{ header: 'task', shrinks: { min: 6 } }, { header: 'reward', align: 'right' as const }, { header: 'error', shrinks: { min: 5 } }];
-const rows = [['count-letter-1234', '1', ''], ['x\ty', '0.50', 'the environment\nended before it served']];
+const columns = [
+  { header: 'task', shrinks: { min: 6 } },
+  { header: 'reward', align: 'right' as const },
+  { header: 'error', shrinks: { min: 5 } },
+];
+const rows = [
+  ['count-letter-1234', '1', ''],
+  ['x\ty', '0.50', 'the environment\nended before it served'],
+];
 
 test('for a pipe a table is tab-separated, one line a row', () => {
   expect(table(columns, rows, terminal({ isTTY: false, columns: 80 }))).toEqual([
@@ -55,9 +62,21 @@ test('numbers and times are worded for people', () => {
   expect([plural(1, 'run'), plural(0, 'run'), plural(2, 'capability', 'capabilities')]).toEqual(['1 run', '0 runs', '2 capabilities']);
   expect([listed([]), listed(['a']), listed(['a', 'b', 'c'])]).toEqual(['', 'a', 'a, b and c']);
   expect([reward(1), reward(0.5), reward(-0), reward(2 / 3)]).toEqual(['1', '0.50', '0', '0.67']);
-  expect([duration(840), duration(42_300), duration(59_700), duration(135_000), duration(3_780_000)]).toEqual(['0.8 s', '42 s', '1 min 0 s', '2 min 15 s', '1 h 3 min']);
+  expect([duration(840), duration(42_300), duration(59_700), duration(135_000), duration(3_780_000)]).toEqual([
+    '0.8 s',
+    '42 s',
+    '1 min 0 s',
+    '2 min 15 s',
+    '1 h 3 min',
+  ]);
   const now = Date.UTC(2026, 0, 31);
-  expect([3, 30, 60, 3_600, 172_800].map((seconds) => ago(now - seconds * 1_000, now))).toEqual(['just now', '30 seconds ago', '1 minute ago', '1 hour ago', '2 days ago']);
+  expect([3, 30, 60, 3_600, 172_800].map((seconds) => ago(now - seconds * 1_000, now))).toEqual([
+    'just now',
+    '30 seconds ago',
+    '1 minute ago',
+    '1 hour ago',
+    '2 days ago',
+  ]);
   expect(ago(Date.UTC(2025, 11, 1), now)).toBe('2025-12-01');
   expect(ago(now + 60_000, now)).toBe('just now');
 });

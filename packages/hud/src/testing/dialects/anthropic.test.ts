@@ -26,10 +26,15 @@ describe('a whole message', () => {
   });
 
   test('carries tool uses; malformed input stays the text it is', async () => {
-    await using model = await start([{
-      text: 'Looking.',
-      toolCalls: [{ name: 'weather', arguments: { city: 'Oslo' }, id: 't1' }, { name: 'weather', arguments: '{"city": "Os' }],
-    }]);
+    await using model = await start([
+      {
+        text: 'Looking.',
+        toolCalls: [
+          { name: 'weather', arguments: { city: 'Oslo' }, id: 't1' },
+          { name: 'weather', arguments: '{"city": "Os' },
+        ],
+      },
+    ]);
     const message = await model.client.beta.messages.create({ ...ASK, tools: [WEATHER] });
     expect(message.stop_reason).toBe('tool_use');
     expect(message.content.slice(1)).toMatchObject([
@@ -40,19 +45,25 @@ describe('a whole message', () => {
   });
 
   test('says when it was cut by the limit, and when it refuses', async () => {
-    await using model = await start([{ text: 'half', finishReason: 'length' }, { text: 'No.', finishReason: 'refusal' }]);
+    await using model = await start([
+      { text: 'half', finishReason: 'length' },
+      { text: 'No.', finishReason: 'refusal' },
+    ]);
     expect(await model.client.messages.create(ASK)).toMatchObject({ stop_reason: 'max_tokens', stop_details: null });
     expect(await model.client.messages.create(ASK)).toMatchObject({
-      stop_reason: 'refusal', stop_details: { type: 'refusal', explanation: 'No.' },
+      stop_reason: 'refusal',
+      stop_details: { type: 'refusal', explanation: 'No.' },
     });
   });
 
   test('names its sources', async () => {
     await using model = await start([{ text: 'Oslo is cold.', citations: [{ url: 'https://a.example', title: 'A', text: 'is cold' }] }]);
     const message = await model.client.messages.create(ASK);
-    expect(message.content).toMatchObject([{
-      citations: [{ type: 'web_search_result_location', url: 'https://a.example', title: 'A', cited_text: 'is cold' }],
-    }]);
+    expect(message.content).toMatchObject([
+      {
+        citations: [{ type: 'web_search_result_location', url: 'https://a.example', title: 'A', cited_text: 'is cold' }],
+      },
+    ]);
   });
 });
 
@@ -60,7 +71,9 @@ describe('a stream', () => {
   test('adds up to the whole message in the SDK, plain and beta', async () => {
     const text = 'A long answer that comes in several pieces 🎈.';
     const turn = {
-      text, reasoning: 'Some thoughts first.', citations: [{ url: 'https://a.example', text: 'several' }],
+      text,
+      reasoning: 'Some thoughts first.',
+      citations: [{ url: 'https://a.example', text: 'several' }],
       toolCalls: [{ name: 'weather', arguments: { city: 'Trondheim', unit: 'celsius' } }],
       usage: { promptTokens: 5, completionTokens: 6, cachedTokens: 2 },
     };
@@ -87,8 +100,16 @@ describe('a stream', () => {
     const response = await model.client.messages.create({ ...ASK, stream: true }).asResponse();
     const events = [...(await response.text()).matchAll(/^event: (.+)$/gm)].map((match) => match[1]);
     expect(events).toEqual([
-      'message_start', 'ping', 'content_block_start', 'content_block_delta', 'content_block_stop',
-      'content_block_start', 'content_block_delta', 'content_block_stop', 'message_delta', 'message_stop',
+      'message_start',
+      'ping',
+      'content_block_start',
+      'content_block_delta',
+      'content_block_stop',
+      'content_block_start',
+      'content_block_delta',
+      'content_block_stop',
+      'message_delta',
+      'message_stop',
     ]);
   });
 
@@ -112,7 +133,9 @@ describe('a conversation', () => {
     await using model = await start([{ text: 'ok' }]);
     const image = { type: 'image' as const, source: { type: 'base64' as const, media_type: 'image/png' as const, data: 'AA==' } };
     await model.client.messages.create({
-      model: 'm1', max_tokens: 10, system: [{ type: 'text', text: 'Be brief.' }],
+      model: 'm1',
+      max_tokens: 10,
+      system: [{ type: 'text', text: 'Be brief.' }],
       messages: [
         { role: 'user', content: [{ type: 'text', text: 'Look' }, image] },
         { role: 'assistant', content: [{ type: 'thinking', thinking: 'Hm', signature: 's' }, { type: 'text', text: 'Looking.' }, use] },
@@ -138,8 +161,11 @@ describe('a conversation', () => {
   test('with a tool use that has no result is refused', async () => {
     await using model = await start([{ text: 'never sent' }]);
     const messages = [...ASK.messages, { role: 'assistant' as const, content: [use] }, { role: 'user' as const, content: 'Well?' }];
-    await expect(model.client.messages.create({ ...ASK, messages }))
-      .rejects.toMatchObject({ status: 400, type: 'invalid_request_error', apiMessage: 'No tool result for these tool calls: a.' });
+    await expect(model.client.messages.create({ ...ASK, messages })).rejects.toMatchObject({
+      status: 400,
+      type: 'invalid_request_error',
+      apiMessage: 'No tool result for these tool calls: a.',
+    });
   });
 
   test.each([
@@ -164,7 +190,8 @@ describe('a conversation', () => {
   test('of an older API version may set a temperature, on the path with ?beta=true too', async () => {
     await using model = await start([{ text: 'ok' }]);
     const message = await model.client.post<Anthropic.Message>('/v1/messages?beta=true', {
-      body: { ...ASK, temperature: 1 }, headers: { 'anthropic-version': '2023-06-01', 'x-api-key': 'old' },
+      body: { ...ASK, temperature: 1 },
+      headers: { 'anthropic-version': '2023-06-01', 'x-api-key': 'old' },
     });
     expect(message.content).toMatchObject([{ type: 'text', text: 'ok' }]);
     expect(model.server.requests[0]).toMatchObject({ path: '/v1/messages?beta=true', body: { temperature: 1 } });

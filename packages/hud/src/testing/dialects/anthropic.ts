@@ -2,9 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { isPlainObject, type JsonObject } from '../../protocol/index.ts';
 import type { ModelMessage, ModelRequest, ModelTurn, ReplayedCall } from '../model-script.ts';
-import {
-  appendToolResult, assertPaired, joinSystem, objectsIn, readArguments, readContent, stringIn,
-} from './conversation.ts';
+import { appendToolResult, assertPaired, joinSystem, objectsIn, readArguments, readContent, stringIn } from './conversation.ts';
 import { badRequest, sse, type Dialect, type ErrorDetails, type WireRequest } from './dialect.ts';
 import { callsOf, citationsOf, finishReasonOf, pieces, usageOf } from './turn.ts';
 
@@ -35,7 +33,13 @@ function parse({ body, headers, path }: WireRequest): Omit<ModelRequest, 'index'
   assertPaired(messages, 'messages');
   const system = readContent(body['system']).text;
   return {
-    dialect: 'anthropic', model, system: joinSystem(system === '' ? [] : [system]), messages, headers, body, path,
+    dialect: 'anthropic',
+    model,
+    system: joinSystem(system === '' ? [] : [system]),
+    messages,
+    headers,
+    body,
+    path,
     stream: body['stream'] === true,
     tools: objectsIn(body['tools']).map((tool) => stringIn(tool['name']) || stringIn(tool['type'])),
   };
@@ -50,10 +54,10 @@ function assertVersion(version: string | undefined, body: JsonObject): void {
   for (const message of objectsIn(body['messages'])) {
     for (const block of objectsIn(message['content'])) {
       if (message['role'] === 'assistant' && block['type'] === 'document') {
-        throw badRequest('messages: a document block can\'t stand in an assistant message');
+        throw badRequest("messages: a document block can't stand in an assistant message");
       }
       if (message['role'] === 'user' && objectsIn(block['citations']).length > 0) {
-        throw badRequest('messages: a text block of a user message can\'t have citations');
+        throw badRequest("messages: a text block of a user message can't have citations");
       }
     }
   }
@@ -112,15 +116,21 @@ function reply(request: ModelRequest, turn: ModelTurn): Message {
 
 function blocksOf(request: ModelRequest, turn: ModelTurn): Block[] {
   const citations = citationsOf(turn).map(({ url, title, text }) => ({
-    type: 'web_search_result_location', url, title, cited_text: text, encrypted_index: base64(url),
+    type: 'web_search_result_location',
+    url,
+    title,
+    cited_text: text,
+    encrypted_index: base64(url),
   }));
   return [
-    ...(turn.reasoning === undefined
-      ? [] : [{ type: 'thinking' as const, thinking: turn.reasoning, signature: base64(turn.reasoning) }]),
-    ...(turn.text === undefined
-      ? [] : [{ type: 'text' as const, text: turn.text, citations: citations.length > 0 ? citations : null }]),
+    ...(turn.reasoning === undefined ? [] : [{ type: 'thinking' as const, thinking: turn.reasoning, signature: base64(turn.reasoning) }]),
+    ...(turn.text === undefined ? [] : [{ type: 'text' as const, text: turn.text, citations: citations.length > 0 ? citations : null }]),
     ...callsOf(request, turn, 'toolu').map((call) => ({
-      type: 'tool_use' as const, id: call.id, name: call.name, input: call.object ?? call.text, caller: { type: 'direct' as const },
+      type: 'tool_use' as const,
+      id: call.id,
+      name: call.name,
+      input: call.object ?? call.text,
+      caller: { type: 'direct' as const },
     })),
   ];
 }

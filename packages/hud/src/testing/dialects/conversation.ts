@@ -67,7 +67,7 @@ export function assertPaired(messages: readonly ModelMessage[], param: string, k
   let open: string[] = [];
   for (const message of messages) {
     for (const result of message.toolResults ?? []) {
-      const wanted = key === 'id' ? result.callId : result.name ?? result.callId;
+      const wanted = key === 'id' ? result.callId : (result.name ?? result.callId);
       const position = open.indexOf(wanted);
       if (position < 0) throw badRequest(`No tool call before this result: ${wanted}.`, { param });
       open.splice(position, 1);

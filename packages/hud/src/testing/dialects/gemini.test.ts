@@ -24,24 +24,38 @@ describe('a whole answer', () => {
     const response = await model.client.models.generateContent(ASK);
     expect(response.text).toBe('Hi there');
     expect(response.modelVersion).toBe('m1');
-    expect(response.candidates).toMatchObject([{
-      finishReason: 'STOP', content: { role: 'model', parts: [{ text: 'A greeting.', thought: true }, { text: 'Hi there' }] },
-    }]);
+    expect(response.candidates).toMatchObject([
+      {
+        finishReason: 'STOP',
+        content: { role: 'model', parts: [{ text: 'A greeting.', thought: true }, { text: 'Hi there' }] },
+      },
+    ]);
     expect(response.usageMetadata).toEqual({
-      promptTokenCount: 30, cachedContentTokenCount: 20, candidatesTokenCount: 5, thoughtsTokenCount: 4, totalTokenCount: 39,
+      promptTokenCount: 30,
+      cachedContentTokenCount: 20,
+      candidatesTokenCount: 5,
+      thoughtsTokenCount: 4,
+      totalTokenCount: 39,
     });
   });
 
   test('carries function calls, with ids where the script gives them', async () => {
-    await using model = await start([{
-      toolCalls: [{ name: 'weather', arguments: { city: 'Oslo' }, id: 'c1' }, { name: 'weather', arguments: { city: 'Bergen' } }],
-    }]);
+    await using model = await start([
+      {
+        toolCalls: [
+          { name: 'weather', arguments: { city: 'Oslo' }, id: 'c1' },
+          { name: 'weather', arguments: { city: 'Bergen' } },
+        ],
+      },
+    ]);
     const response = await model.client.models.generateContent({ ...ASK, config: { tools: [WEATHER, { googleSearch: {} }] } });
     expect(response.functionCalls).toEqual([
-      { name: 'weather', args: { city: 'Oslo' }, id: 'c1' }, { name: 'weather', args: { city: 'Bergen' } },
+      { name: 'weather', args: { city: 'Oslo' }, id: 'c1' },
+      { name: 'weather', args: { city: 'Bergen' } },
     ]);
     expect(response.candidates?.[0]).toMatchObject({
-      finishReason: 'STOP', content: { parts: [{ thoughtSignature: expect.stringMatching(/^.+$/) }, {}] },
+      finishReason: 'STOP',
+      content: { parts: [{ thoughtSignature: expect.stringMatching(/^.+$/) }, {}] },
     });
     expect(model.server.requests[0]?.tools).toEqual(['weather', 'googleSearch']);
   });
@@ -54,7 +68,10 @@ describe('a whole answer', () => {
   });
 
   test('says when it was cut by the limit, and when it refuses', async () => {
-    await using model = await start([{ text: 'half', finishReason: 'length' }, { text: 'No.', finishReason: 'refusal' }]);
+    await using model = await start([
+      { text: 'half', finishReason: 'length' },
+      { text: 'No.', finishReason: 'refusal' },
+    ]);
     const cut = await model.client.models.generateContent(ASK);
     const refused = await model.client.models.generateContent(ASK);
     expect(cut.candidates?.[0]).toMatchObject({ finishReason: 'MAX_TOKENS', content: { parts: [{ text: 'half' }] } });
@@ -63,7 +80,8 @@ describe('a whole answer', () => {
 
   test('explains an early end in a field that the SDK drops', async () => {
     await using model = await start([
-      { toolCalls: [{ name: 'weather', arguments: '{"city": "Os' }] }, { text: 'No.', finishReason: 'refusal' },
+      { toolCalls: [{ name: 'weather', arguments: '{"city": "Os' }] },
+      { text: 'No.', finishReason: 'refusal' },
     ]);
     const body = JSON.stringify({ contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] });
     for (const finishMessage of ['Malformed function call: weather({"city": "Os)', 'No.']) {
@@ -85,18 +103,33 @@ describe('a whole answer', () => {
 describe('a stream', () => {
   test('adds up to the whole answer', async () => {
     const text = 'A long answer that comes in several pieces 🎈.';
-    await using model = await start([{
-      text, reasoning: 'Some thoughts first.', toolCalls: [{ name: 'weather', arguments: { city: 'Trondheim' } }],
-      usage: { promptTokens: 5, completionTokens: 6 },
-    }]);
+    await using model = await start([
+      {
+        text,
+        reasoning: 'Some thoughts first.',
+        toolCalls: [{ name: 'weather', arguments: { city: 'Trondheim' } }],
+        usage: { promptTokens: 5, completionTokens: 6 },
+      },
+    ]);
     const chunks = await collect(await model.client.models.generateContentStream({ ...ASK, config: { tools: [WEATHER] } }));
     const parts = chunks.flatMap((chunk) => chunk.candidates?.[0]?.content?.parts ?? []);
-    expect(parts.filter((part) => !part.thought).map((part) => part.text ?? '').join('')).toBe(text);
-    expect(parts.filter((part) => part.thought).map((part) => part.text).join('')).toBe('Some thoughts first.');
+    expect(
+      parts
+        .filter((part) => !part.thought)
+        .map((part) => part.text ?? '')
+        .join(''),
+    ).toBe(text);
+    expect(
+      parts
+        .filter((part) => part.thought)
+        .map((part) => part.text)
+        .join(''),
+    ).toBe('Some thoughts first.');
     expect(chunks.flatMap((chunk) => chunk.functionCalls ?? [])).toEqual([{ name: 'weather', args: { city: 'Trondheim' } }]);
     expect(chunks.length).toBeGreaterThan(5);
     expect(chunks.at(-1)).toMatchObject({
-      candidates: [{ finishReason: 'STOP' }], usageMetadata: { promptTokenCount: 5, candidatesTokenCount: 6, totalTokenCount: 11 },
+      candidates: [{ finishReason: 'STOP' }],
+      usageMetadata: { promptTokenCount: 5, candidatesTokenCount: 6, totalTokenCount: 11 },
     });
     expect(model.server.requests[0]).toMatchObject({ stream: true, path: '/v1/models/m1:streamGenerateContent?alt=sse' });
   });
@@ -111,10 +144,14 @@ describe('a stream', () => {
   test('is one growing JSON array where the client does not ask for events', async () => {
     await using model = await start([{ text: 'A long answer in several pieces' }]);
     const response = await fetch(`${model.server.url}/v1beta/models/m1:streamGenerateContent`, {
-      method: 'POST', body: JSON.stringify({ contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] }),
+      method: 'POST',
+      body: JSON.stringify({ contents: [{ role: 'user', parts: [{ text: 'Hello' }] }] }),
     });
-    const chunks = await response.json() as GenerateContentResponse[];
-    const text = chunks.flatMap((chunk) => chunk.candidates?.[0]?.content?.parts ?? []).map((part) => part.text).join('');
+    const chunks = (await response.json()) as GenerateContentResponse[];
+    const text = chunks
+      .flatMap((chunk) => chunk.candidates?.[0]?.content?.parts ?? [])
+      .map((part) => part.text)
+      .join('');
     expect(text).toBe('A long answer in several pieces');
     expect(response.headers.get('content-type')).toMatch('application/json');
   });
@@ -141,7 +178,8 @@ describe('a conversation', () => {
       { role: 'user', text: 'Look', images: 1 },
       { role: 'assistant', text: 'Looking.', toolCalls: [{ id: 'weather', name: 'weather', arguments: { city: 'Oslo' } }] },
       {
-        role: 'tool', text: '{"output":"cold"}',
+        role: 'tool',
+        text: '{"output":"cold"}',
         toolResults: [{ callId: 'weather', name: 'weather', text: '{"output":"cold"}', images: 1 }],
       },
     ]);

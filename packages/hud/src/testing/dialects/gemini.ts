@@ -31,7 +31,13 @@ function parse({ body, headers, path, model = '', stream: streaming = false }: W
   const [instruction] = objectsIn([body['systemInstruction'] ?? body['system_instruction']]);
   const system = instruction ? readParts(objectsIn(instruction['parts'])).text : '';
   return {
-    dialect: 'gemini', model: decodeURIComponent(model), messages, stream: streaming, headers, body, path,
+    dialect: 'gemini',
+    model: decodeURIComponent(model),
+    messages,
+    stream: streaming,
+    headers,
+    body,
+    path,
     system: joinSystem(system === '' ? [] : [system]),
     tools: objectsIn(body['tools']).flatMap(toolNames),
   };
@@ -39,19 +45,24 @@ function parse({ body, headers, path, model = '', stream: streaming = false }: W
 
 /** Functions by name; Google's own tools by the key that turns them on. */
 function toolNames(tool: JsonObject): string[] {
-  return Object.entries(tool).flatMap(([key, value]) => key === 'functionDeclarations' || key === 'function_declarations'
-    ? objectsIn(value).map((declaration) => stringIn(declaration['name'])) : [key]);
+  return Object.entries(tool).flatMap(([key, value]) =>
+    key === 'functionDeclarations' || key === 'function_declarations'
+      ? objectsIn(value).map((declaration) => stringIn(declaration['name']))
+      : [key],
+  );
 }
 
 function readMessage(content: JsonObject, messages: ModelMessage[]): void {
   const parts = objectsIn(content['parts']);
   const said = readParts(parts);
   if (content['role'] === 'model') {
-    const toolCalls = parts.flatMap((part) => objectsIn([part['functionCall']])).map((call) => ({
-      id: stringIn(call['id']) || stringIn(call['name']),
-      name: stringIn(call['name']),
-      arguments: readArguments(call['args'] ?? {}),
-    }));
+    const toolCalls = parts
+      .flatMap((part) => objectsIn([part['functionCall']]))
+      .map((call) => ({
+        id: stringIn(call['id']) || stringIn(call['name']),
+        name: stringIn(call['name']),
+        arguments: readArguments(call['args'] ?? {}),
+      }));
     messages.push({ role: 'assistant', ...said, ...(toolCalls.length > 0 && { toolCalls }) });
     return;
   }
@@ -60,7 +71,10 @@ function readMessage(content: JsonObject, messages: ModelMessage[]): void {
     const name = stringIn(response['name']);
     const images = imagesIn(objectsIn(response['parts']));
     appendToolResult(messages, {
-      callId: stringIn(response['id']) || name, name, text: JSON.stringify(response['response'] ?? {}), ...(images > 0 && { images }),
+      callId: stringIn(response['id']) || name,
+      name,
+      text: JSON.stringify(response['response'] ?? {}),
+      ...(images > 0 && { images }),
     });
   }
   if (responses.length === 0 || said.text !== '' || said.images) messages.push({ role: 'user', ...said });
@@ -137,10 +151,15 @@ function groundingOf(turn: ModelTurn): JsonObject {
 }
 
 function stream(body: JsonObject, request: ModelRequest): string[] {
-  const { candidates: [candidate], usageMetadata, ...rest } = body as Reply;
+  const {
+    candidates: [candidate],
+    usageMetadata,
+    ...rest
+  } = body as Reply;
   const { content, ...ending } = candidate;
-  const parts = (content?.parts ?? []).flatMap((part) => part.text === undefined
-    ? [part] : pieces(part.text).map((text) => ({ ...part, text })));
+  const parts = (content?.parts ?? []).flatMap((part) =>
+    part.text === undefined ? [part] : pieces(part.text).map((text) => ({ ...part, text })),
+  );
   const chunks: JsonObject[] = [
     ...parts.map((part) => ({ candidates: [{ content: { role: 'model', parts: [part] }, index: 0 }], ...rest })),
     { candidates: [{ ...(content && { content: { role: 'model', parts: [{ text: '' }] } }), ...ending }], usageMetadata, ...rest },
@@ -160,8 +179,7 @@ function isSse(request: ModelRequest): boolean {
 
 function error(status: number, message: string, { retryAfter }: ErrorDetails = {}): JsonObject {
   const name = STATUS_NAMES[status] ?? (status >= 500 ? 'UNAVAILABLE' : 'INVALID_ARGUMENT');
-  const details = retryAfter === undefined
-    ? [] : [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: `${retryAfter}s` }];
+  const details = retryAfter === undefined ? [] : [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: `${retryAfter}s` }];
   return { error: { code: status, message, status: name, ...(details.length > 0 && { details }) } };
 }
 

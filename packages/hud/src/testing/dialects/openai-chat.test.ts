@@ -19,20 +19,29 @@ describe('a whole answer', () => {
     await using model = await start([{ text: 'Hi there', reasoning: 'A greeting.', usage }]);
     const completion = await model.client.chat.completions.create(ASK);
     expect(completion.choices[0]).toMatchObject({
-      finish_reason: 'stop', logprobs: null,
+      finish_reason: 'stop',
+      logprobs: null,
       message: { role: 'assistant', content: 'Hi there', refusal: null, reasoning_content: 'A greeting.' },
     });
     expect(completion.usage).toMatchObject({
-      prompt_tokens: 30, completion_tokens: 9, total_tokens: 39,
-      prompt_tokens_details: { cached_tokens: 20 }, completion_tokens_details: { reasoning_tokens: 4 },
+      prompt_tokens: 30,
+      completion_tokens: 9,
+      total_tokens: 39,
+      prompt_tokens_details: { cached_tokens: 20 },
+      completion_tokens_details: { reasoning_tokens: 4 },
     });
     expect(completion._request_id).toBe('req_0');
   });
 
   test('carries tool calls, malformed arguments untouched', async () => {
-    await using model = await start([{
-      toolCalls: [{ name: 'weather', arguments: { city: 'Oslo' }, id: 'c1' }, { name: 'weather', arguments: '{"city": "Os' }],
-    }]);
+    await using model = await start([
+      {
+        toolCalls: [
+          { name: 'weather', arguments: { city: 'Oslo' }, id: 'c1' },
+          { name: 'weather', arguments: '{"city": "Os' },
+        ],
+      },
+    ]);
     const completion = await model.client.chat.completions.create({ ...ASK, tools: [WEATHER] });
     expect(completion.choices[0]).toMatchObject({
       finish_reason: 'tool_calls',
@@ -48,7 +57,10 @@ describe('a whole answer', () => {
   });
 
   test('says when it was cut by the limit, and when it refuses', async () => {
-    await using model = await start([{ text: 'half', finishReason: 'length' }, { text: 'No.', finishReason: 'refusal' }]);
+    await using model = await start([
+      { text: 'half', finishReason: 'length' },
+      { text: 'No.', finishReason: 'refusal' },
+    ]);
     const cut = await model.client.chat.completions.create(ASK);
     const refused = await model.client.chat.completions.create(ASK);
     expect(cut.choices[0]).toMatchObject({ finish_reason: 'length', message: { content: 'half' } });
@@ -75,7 +87,9 @@ describe('token ids', () => {
     await using model = await start([turn]);
     const completion = await model.client.chat.completions.create({ ...WITH_IDS, logprobs: true });
     expect(completion.choices[0]).toMatchObject({
-      prompt_token_ids: [11, 12, 13], token_ids: [52, 2], logprobs: { content: entries },
+      prompt_token_ids: [11, 12, 13],
+      token_ids: [52, 2],
+      logprobs: { content: entries },
     });
     expect(completion.usage).toMatchObject({ prompt_tokens: 3, completion_tokens: 2 });
   });
@@ -108,10 +122,13 @@ describe('token ids', () => {
 describe('a stream', () => {
   test('adds up to the whole answer in the SDK, in more than one piece', async () => {
     const text = `A long answer whose balloons no piece may split: ${'🎈'.repeat(30)}.`;
-    await using model = await start([{
-      text, toolCalls: [{ name: 'weather', arguments: { city: 'Trondheim', unit: 'celsius' } }],
-      usage: { promptTokens: 5, completionTokens: 6 },
-    }]);
+    await using model = await start([
+      {
+        text,
+        toolCalls: [{ name: 'weather', arguments: { city: 'Trondheim', unit: 'celsius' } }],
+        usage: { promptTokens: 5, completionTokens: 6 },
+      },
+    ]);
     const stream = model.client.chat.completions.stream({ ...ASK, tools: [WEATHER], stream_options: { include_usage: true } });
     const deltas: string[] = [];
     stream.on('content', (delta) => deltas.push(delta));
@@ -154,9 +171,16 @@ describe('a conversation', () => {
       model: 'm1',
       messages: [
         { role: 'system', content: 'Be brief.' },
-        { role: 'user', content: [{ type: 'text', text: 'Look' }, { type: 'image_url', image_url: { url: 'data:,' } }] },
         {
-          role: 'assistant', content: null,
+          role: 'user',
+          content: [
+            { type: 'text', text: 'Look' },
+            { type: 'image_url', image_url: { url: 'data:,' } },
+          ],
+        },
+        {
+          role: 'assistant',
+          content: null,
           tool_calls: [
             { id: 'a', type: 'function', function: { name: 'weather', arguments: '{"city":"Oslo"}' } },
             { id: 'b', type: 'function', function: { name: 'weather', arguments: '{"ci' } },
@@ -172,12 +196,20 @@ describe('a conversation', () => {
     expect(model.server.requests[0]?.messages).toEqual([
       { role: 'user', text: 'Look', images: 1 },
       {
-        role: 'assistant', text: '',
-        toolCalls: [{ id: 'a', name: 'weather', arguments: { city: 'Oslo' } }, { id: 'b', name: 'weather', arguments: '{"ci' }],
+        role: 'assistant',
+        text: '',
+        toolCalls: [
+          { id: 'a', name: 'weather', arguments: { city: 'Oslo' } },
+          { id: 'b', name: 'weather', arguments: '{"ci' },
+        ],
       },
       {
-        role: 'tool', text: 'cold\nbad arguments',
-        toolResults: [{ callId: 'a', text: 'cold' }, { callId: 'b', text: 'bad arguments' }],
+        role: 'tool',
+        text: 'cold\nbad arguments',
+        toolResults: [
+          { callId: 'a', text: 'cold' },
+          { callId: 'b', text: 'bad arguments' },
+        ],
       },
     ]);
   });
@@ -191,14 +223,18 @@ describe('a conversation', () => {
     { flaw: 'an end in a call', after: [], says: 'No tool result for these tool calls: a.' },
     {
       flaw: 'a result without a call',
-      after: [{ role: 'tool' as const, tool_call_id: 'a', content: '' }, { role: 'tool' as const, tool_call_id: 'z', content: '' }],
+      after: [
+        { role: 'tool' as const, tool_call_id: 'a', content: '' },
+        { role: 'tool' as const, tool_call_id: 'z', content: '' },
+      ],
       says: 'No tool call before this result: z.',
     },
   ])('with $flaw is refused', async ({ after, says }) => {
     await using model = await start([{ text: 'never sent' }]);
     const call = { id: 'a', type: 'function' as const, function: { name: 'weather', arguments: '{}' } };
     const asked = model.client.chat.completions.create({
-      model: 'm1', messages: [{ role: 'user', content: 'Hi' }, { role: 'assistant', tool_calls: [call] }, ...after],
+      model: 'm1',
+      messages: [{ role: 'user', content: 'Hi' }, { role: 'assistant', tool_calls: [call] }, ...after],
     });
     const error = { status: 400, type: 'invalid_request_error', param: 'messages', message: `400 ${says}` };
     await expect(asked).rejects.toMatchObject(error);

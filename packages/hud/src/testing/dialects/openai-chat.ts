@@ -2,15 +2,18 @@
 import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../protocol/index.ts';
 import type { ModelMessage, ModelRequest, ModelTurn } from '../model-script.ts';
-import {
-  appendToolResult, assertPaired, joinSystem, objectsIn, readArguments, readContent, stringIn,
-} from './conversation.ts';
+import { appendToolResult, assertPaired, joinSystem, objectsIn, readArguments, readContent, stringIn } from './conversation.ts';
 import { badRequest, sse, type Dialect, type WireRequest } from './dialect.ts';
 import { openAiError } from './openai-errors.ts';
 import { callsOf, citationsOf, finishReasonOf, pieces, usageOf, type Usage } from './turn.ts';
 
 export const openAiChat: Dialect = {
-  name: 'openai-chat', idHeader: 'x-request-id', parse, reply, stream, error: openAiError,
+  name: 'openai-chat',
+  idHeader: 'x-request-id',
+  parse,
+  reply,
+  stream,
+  error: openAiError,
 };
 
 interface ToolCall {
@@ -52,7 +55,14 @@ function parse({ body, headers, path }: WireRequest): Omit<ModelRequest, 'index'
   for (const message of sent) readMessage(message, system, messages);
   assertPaired(messages, 'messages');
   return {
-    dialect: 'openai-chat', model, system: joinSystem(system), messages, stream: body['stream'] === true, headers, body, path,
+    dialect: 'openai-chat',
+    model,
+    system: joinSystem(system),
+    messages,
+    stream: body['stream'] === true,
+    headers,
+    body,
+    path,
     tools: objectsIn(body['tools']).map((tool) => {
       const [definition] = [...objectsIn([tool['function']]), ...objectsIn([tool['custom']])];
       return stringIn(definition?.['name']) || stringIn(tool['type']);
@@ -97,14 +107,16 @@ function reply(request: ModelRequest, turn: ModelTurn): Completion {
     object: 'chat.completion',
     created: Math.floor(Date.now() / 1000),
     model: request.model,
-    choices: [{
-      index: 0,
-      message: messageOf(request, turn),
-      logprobs: logprobsOf(request, turn),
-      // A refusal has a field of its own and ends like any other answer.
-      finish_reason: finish === 'refusal' ? 'stop' : finish,
-      ...tokenFieldsOf(request, turn),
-    }],
+    choices: [
+      {
+        index: 0,
+        message: messageOf(request, turn),
+        logprobs: logprobsOf(request, turn),
+        // A refusal has a field of its own and ends like any other answer.
+        finish_reason: finish === 'refusal' ? 'stop' : finish,
+        ...tokenFieldsOf(request, turn),
+      },
+    ],
     usage: usageBody(usageOf(request, turn)),
     service_tier: 'default',
   };
@@ -115,15 +127,18 @@ function messageOf(request: ModelRequest, turn: ModelTurn): Message {
   const calls = callsOf(request, turn, 'call');
   return {
     role: 'assistant',
-    content: refused ? null : turn.text ?? (calls.length > 0 ? null : ''),
-    refusal: refused ? turn.text ?? '' : null,
+    content: refused ? null : (turn.text ?? (calls.length > 0 ? null : '')),
+    refusal: refused ? (turn.text ?? '') : null,
     annotations: citationsOf(turn).map(({ url, title, startIndex, endIndex }) => ({
-      type: 'url_citation', url_citation: { url, title, start_index: startIndex, end_index: endIndex },
+      type: 'url_citation',
+      url_citation: { url, title, start_index: startIndex, end_index: endIndex },
     })),
     ...(turn.reasoning !== undefined && { reasoning_content: turn.reasoning }),
     ...(calls.length > 0 && {
       tool_calls: calls.map((call) => ({
-        id: call.id, type: 'function' as const, function: { name: call.name, arguments: call.text },
+        id: call.id,
+        type: 'function' as const,
+        function: { name: call.name, arguments: call.text },
       })),
     }),
   };
@@ -138,7 +153,10 @@ function tokenFieldsOf(request: ModelRequest, turn: ModelTurn): TokenFields {
 function logprobsOf(request: ModelRequest, turn: ModelTurn): JsonObject | null {
   if (request.body['logprobs'] !== true || turn.logprobs === undefined) return null;
   const content = turn.logprobs.map((logprob, position) => ({
-    token: `token_id:${turn.tokenIds?.[position] ?? position}`, bytes: null, logprob, top_logprobs: [],
+    token: `token_id:${turn.tokenIds?.[position] ?? position}`,
+    bytes: null,
+    logprob,
+    top_logprobs: [],
   }));
   return { content, refusal: null };
 }
@@ -154,7 +172,13 @@ function usageBody(usage: Usage): JsonObject {
 }
 
 function stream(body: JsonObject, request: ModelRequest): string[] {
-  const { id, created, model, choices: [choice], usage } = body as Completion;
+  const {
+    id,
+    created,
+    model,
+    choices: [choice],
+    usage,
+  } = body as Completion;
   const [options] = objectsIn([request.body['stream_options']]);
   const withUsage = options?.['include_usage'] === true;
   const chunk = (choices: JsonObject[], more: JsonObject = withUsage ? { usage: null } : {}): string =>

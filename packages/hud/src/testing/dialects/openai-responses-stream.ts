@@ -33,17 +33,23 @@ function itemEvents(item: OutputItem, index: number): Event[] {
 
 function emptied(item: OutputItem): OutputItem {
   switch (item.type) {
-    case 'reasoning': return { ...item, summary: [] };
-    case 'message': return { ...item, status: 'in_progress', content: [] };
-    case 'function_call': return { ...item, status: 'in_progress', arguments: '' };
-    default: return { ...item, status: 'in_progress' };
+    case 'reasoning':
+      return { ...item, summary: [] };
+    case 'message':
+      return { ...item, status: 'in_progress', content: [] };
+    case 'function_call':
+      return { ...item, status: 'in_progress', arguments: '' };
+    default:
+      return { ...item, status: 'in_progress' };
   }
 }
 
 function contentEvents(item: OutputItem): Event[] {
   switch (item.type) {
-    case 'reasoning': return objectsIn(item['summary']).flatMap(summaryEvents);
-    case 'message': return objectsIn(item['content']).flatMap(partEvents);
+    case 'reasoning':
+      return objectsIn(item['summary']).flatMap(summaryEvents);
+    case 'message':
+      return objectsIn(item['content']).flatMap(partEvents);
     case 'function_call': {
       const type = 'response.function_call_arguments';
       const whole = stringIn(item['arguments']);
@@ -52,7 +58,8 @@ function contentEvents(item: OutputItem): Event[] {
         { type: `${type}.done`, name: item['name'], arguments: whole },
       ];
     }
-    default: return [];
+    default:
+      return [];
   }
 }
 
@@ -76,12 +83,16 @@ function partEvents(part: JsonObject, index: number): Event[] {
   const logprobs = isRefusal ? {} : { logprobs: [] };
   return [
     {
-      type: 'response.content_part.added', ...place,
+      type: 'response.content_part.added',
+      ...place,
       part: isRefusal ? { ...part, refusal: '' } : { ...part, text: '', annotations: [] },
     },
     ...pieces(whole).map((delta) => ({ type: `${type}.delta`, ...place, delta, ...logprobs })),
     ...objectsIn(part['annotations']).map((annotation, position) => ({
-      type: `${type}.annotation.added`, ...place, annotation_index: position, annotation,
+      type: `${type}.annotation.added`,
+      ...place,
+      annotation_index: position,
+      annotation,
     })),
     { type: `${type}.done`, ...place, ...(isRefusal ? { refusal: whole } : { text: whole }), ...logprobs },
     { type: 'response.content_part.done', ...place, part },

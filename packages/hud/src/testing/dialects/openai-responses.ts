@@ -3,7 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { HudError, type JsonObject } from '../../protocol/index.ts';
 import type { ModelMessage, ModelRequest, ModelTurn } from '../model-script.ts';
 import {
-  appendToolResult, assertPaired, joinSystem, objectsIn, readArguments, readContent, stringIn, type Content,
+  appendToolResult,
+  assertPaired,
+  joinSystem,
+  objectsIn,
+  readArguments,
+  readContent,
+  stringIn,
+  type Content,
 } from './conversation.ts';
 import { badRequest, type Dialect, type WireRequest } from './dialect.ts';
 import { openAiError } from './openai-errors.ts';
@@ -19,7 +26,8 @@ export function openAiResponses(): Dialect {
     const before = typeof previous === 'string' ? remembered.get(previous) : [];
     if (before === undefined) {
       throw badRequest(`No stored response has the id ${String(previous)}.`, {
-        param: 'previous_response_id', code: 'previous_response_not_found',
+        param: 'previous_response_id',
+        code: 'previous_response_not_found',
       });
     }
     const input = body['input'];
@@ -57,7 +65,14 @@ function parse({ body, headers, path }: WireRequest, items: readonly JsonObject[
   for (const item of items) readItem(item, system, messages);
   assertPaired(messages, 'input');
   return {
-    dialect: 'openai-responses', model, system: joinSystem(system), messages, stream: body['stream'] === true, headers, body, path,
+    dialect: 'openai-responses',
+    model,
+    system: joinSystem(system),
+    messages,
+    stream: body['stream'] === true,
+    headers,
+    body,
+    path,
     tools: objectsIn(body['tools']).map((tool) => stringIn(tool['name']) || stringIn(tool['type'])),
   };
 }
@@ -164,7 +179,11 @@ function outputOf(request: ModelRequest, turn: ModelTurn): OutputItem[] {
 function contentPart(turn: ModelTurn, text: string): JsonObject {
   if (finishReasonOf(turn) === 'refusal') return { type: 'refusal', refusal: text };
   const annotations = citationsOf(turn).map(({ url, title, startIndex, endIndex }) => ({
-    type: 'url_citation', url, title, start_index: startIndex, end_index: endIndex,
+    type: 'url_citation',
+    url,
+    title,
+    start_index: startIndex,
+    end_index: endIndex,
   }));
   return { type: 'output_text', text, annotations, logprobs: [] };
 }
@@ -186,7 +205,9 @@ function callItem(call: Call, request: ModelRequest): OutputItem {
 /** Arguments of a scripted call, as the fields of its item. */
 const OWN_CALLS: Record<string, (args: JsonObject) => JsonObject & { type: string }> = {
   shell: (args) => ({
-    type: 'shell_call', action: { timeout_ms: null, max_output_length: null, ...args }, environment: { type: 'local' },
+    type: 'shell_call',
+    action: { timeout_ms: null, max_output_length: null, ...args },
+    environment: { type: 'local' },
   }),
   computer: (args) => ({ type: 'computer_call', pending_safety_checks: [], ...args }),
   computer_use_preview: (args) => ({ type: 'computer_call', pending_safety_checks: [], ...args }),

@@ -11,6 +11,12 @@ export function readSetting(name: string): string | undefined {
   return undefined;
 }
 
+/** Where every model is behind one key: set by itself, or derived from the one base URL. */
+export function gatewayUrl(): string | undefined {
+  const base = readSetting('HUD_BASE_URL');
+  return readSetting('HUD_GATEWAY_URL') ?? (base === undefined ? undefined : `${base.replace(/\/$/, '')}/gateway`);
+}
+
 export function userSettingsPath(): string {
   return join(homedir(), '.hud', '.env');
 }

@@ -1,0 +1,87 @@
+/** One reply of a chat completions server, whole or put together from its stream. */
+import type OpenAI from 'openai';
+import type { JsonObject } from '../protocol/json.ts';
+import type { AskContext } from './model.ts';
+
+type Request = OpenAI.Chat.Completions.ChatCompletionCreateParamsNonStreaming;
+type Delta = OpenAI.Chat.Completions.ChatCompletionChunk.Choice.Delta;
+
+/** What compatible servers add to the published shape stays on it: reasoning, token ids. */
+export type Choice = Pick<OpenAI.Chat.Completions.ChatCompletion.Choice, 'finish_reason' | 'message'> & JsonObject;
+
+export interface Completion {
+  choice: Choice;
+  model: string;
+  usage: OpenAI.CompletionUsage | undefined;
+}
+
+export async function wholeReply(client: OpenAI, request: Request, options: object): Promise<Completion> {
+  const reply = await client.chat.completions.create(request, options);
+  const [choice] = reply.choices;
+  if (choice === undefined) throw new Error('the reply has no choices');
+  // Some engines report the prompt's ids beside the choices.
+  const { prompt_token_ids: promptIds } = reply as unknown as JsonObject;
+  const beside = Array.isArray(promptIds) ? { prompt_token_ids: promptIds } : {};
+  return { choice: { ...beside, ...(choice as unknown as Choice) }, model: reply.model, usage: reply.usage };
+}
+
+/** Reads the stream to its end; one without a finish reason was cut. */
+export async function streamedReply(client: OpenAI, request: Request, options: object, context: AskContext): Promise<Completion> {
+  const stream = await client.chat.completions.create({ ...request, stream: true, stream_options: { include_usage: true } }, options);
+  const message = new MessageParts();
+  let finishReason: string | undefined;
+  let usage: OpenAI.CompletionUsage | undefined;
+  let { model }: { model: string } = request;
+  for await (const chunk of stream) {
+    model = chunk.model;
+    usage = chunk.usage ?? usage;
+    const [choice] = chunk.choices;
+    if (choice === undefined) continue;
+    finishReason = choice.finish_reason ?? finishReason;
+    if (typeof choice.delta.content === 'string' && choice.delta.content !== '') context.onText?.(choice.delta.content);
+    message.add(choice.delta);
+  }
+  if (finishReason === undefined) throw new Error('the stream ended before the reply was complete');
+  return { choice: { finish_reason: finishReason, message: message.whole() } as unknown as Choice, model, usage };
+}
+
+const TEXTS = ['content', 'refusal', 'reasoning_content', 'reasoning'] as const;
+const LISTS = ['reasoning_details', 'annotations'] as const;
+
+class MessageParts {
+  readonly #message: JsonObject = { role: 'assistant', content: null };
+  readonly #calls: { id: string; type: 'function'; function: { name: string; arguments: string } }[] = [];
+
+  add(delta: Delta): void {
+    const fields = delta as JsonObject;
+    for (const name of TEXTS) {
+      const text = fields[name];
+      if (typeof text === 'string') this.#message[name] = textOf(this.#message[name]) + text;
+    }
+    for (const name of LISTS) {
+      const list = fields[name];
+      if (Array.isArray(list)) this.#message[name] = [...listOf(this.#message[name]), ...(list as unknown[])];
+    }
+    for (const piece of delta.tool_calls ?? []) this.#addCall(piece);
+  }
+
+  whole(): JsonObject {
+    const calls = this.#calls.filter(() => true); // without the holes that skipped indices left
+    return calls.length === 0 ? this.#message : { ...this.#message, tool_calls: calls };
+  }
+
+  #addCall({ index, id, function: part }: NonNullable<Delta['tool_calls']>[number]): void {
+    const call = (this.#calls[index] ??= { id: '', type: 'function', function: { name: '', arguments: '' } });
+    call.id = id ?? call.id;
+    call.function.name += part?.name ?? '';
+    call.function.arguments += part?.arguments ?? '';
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
