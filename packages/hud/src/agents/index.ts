@@ -7,8 +7,8 @@
 export { asAgent, defineAgent, type Agent, type AgentContext, type AgentFunction, type AgentLike } from './agent.ts';
 export { AGENT_TYPES, type AgentType } from './catalogue.ts';
 export { claudeAgent, type ClaudeConfig } from './claude.ts';
-export { type ToolAgentConfig } from './config.ts';
-export { createAgent, type CreateAgentConfig } from './create-agent.ts';
+export { type Price, type ToolAgentConfig } from './config.ts';
+export { createAgent, type CreateAgentConfig, type CreateAgentOptions } from './create-agent.ts';
 export { geminiAgent, type GeminiConfig } from './gemini.ts';
 export { type Conversation, type ModelAdapter, type ModelTurn } from './model.ts';
 export { nop } from './nop.ts';

@@ -114,7 +114,7 @@ describe('Claude', () => {
     await using model = await talk('claude', [{ text: 'Hi' }], { maxTokens: 99 });
     await model.ask();
     expect(model.body(0)).toMatchObject({ max_tokens: 99, tool_choice: { type: 'auto', disable_parallel_tool_use: true } });
-    expect(Object.keys(model.body(0)).sort()).toEqual(['max_tokens', 'messages', 'model', 'stream', 'tool_choice', 'tools']);
+    expect(Object.keys(model.body(0)).toSorted()).toEqual(['max_tokens', 'messages', 'model', 'stream', 'tool_choice', 'tools']);
   });
 
   test('replays thoughts with their signatures', async () => {
@@ -236,7 +236,7 @@ describe('OpenAI', () => {
     });
     await using plain = await talk('openai', [{ text: 'Hi' }]);
     await plain.ask();
-    expect(Object.keys(plain.body(0)).sort()).toEqual(['input', 'model', 'stream', 'tools']);
+    expect(Object.keys(plain.body(0)).toSorted()).toEqual(['input', 'model', 'stream', 'tools']);
   });
 
   test('structured results and images are sent beside the text', async () => {

@@ -8,9 +8,9 @@ export interface CapabilityClient {
   close(): Promise<void>;
 }
 
-/** How each protocol is opened; the modules are loaded on use, because some bring large packages. */
+/** How each family of protocols is opened; the modules are loaded on use, because some bring large packages. */
 const OPENERS: Record<string, (capability: Capability) => Promise<CapabilityClient>> = {
-  'mcp/2025-11-25': async (capability) => (await import('./mcp.ts')).openMcp(capability),
+  mcp: async (capability) => (await import('./mcp.ts')).openMcp(capability),
 };
 
 /**
@@ -18,7 +18,7 @@ const OPENERS: Record<string, (capability: Capability) => Promise<CapabilityClie
  *   CAPABILITY_FAILED when its server can't be reached
  */
 export async function openCapability(capability: Capability): Promise<CapabilityClient> {
-  const opener = OPENERS[capability.protocol];
+  const opener = OPENERS[capability.protocol.split('/')[0] ?? ''];
   if (opener === undefined) {
     throw new HudError('CAPABILITY_NOT_FOUND', `No client for ${capability.protocol} (capability '${capability.name}').`, {
       hint: `Read its address with client.binding('${capability.name}') and use a library of your own.`,

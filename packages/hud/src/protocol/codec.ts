@@ -27,13 +27,8 @@ export function encode<S extends Schema>(schema: S, value: z.input<S>): unknown 
 export function decode<S extends Schema>(schema: S, wire: unknown, options: { what?: string; code?: ErrorCode } = {}): z.output<S> {
   const result = z.safeParse(schema, renamer(schema)(wire, 'decode'));
   if (result.success) return result.data;
-  throw new HudError(
-    options.code ?? 'PROTOCOL_ERROR',
-    `${options.what ?? 'Value'} is malformed: ${describeIssues(result.error.issues, schema)}.`,
-    {
-      cause: result.error,
-    },
-  );
+  const issues = describeIssues(result.error.issues, schema);
+  throw new HudError(options.code ?? 'PROTOCOL_ERROR', `${options.what ?? 'Value'} is malformed: ${issues}.`, { cause: result.error });
 }
 
 /**

@@ -102,14 +102,12 @@ class SqliteStore implements Store {
   }
 
   async listTasks(jobId: string): Promise<TaskRecord[]> {
-    return this.#database
-      .all('SELECT * FROM tasks WHERE job_id = ? ORDER BY position, slug', jobId)
-      .map((row) => ({
-        jobId,
-        slug: String(row.slug),
-        position: Number(row.position),
-        row: parseJson(String(row.row), { lossless: true }) as TaskRecord['row'],
-      }));
+    return this.#database.all('SELECT * FROM tasks WHERE job_id = ? ORDER BY position, slug', jobId).map((row) => ({
+      jobId,
+      slug: String(row.slug),
+      position: Number(row.position),
+      row: parseJson(String(row.row), { lossless: true }) as TaskRecord['row'],
+    }));
   }
 
   async startRun(run: RunStart): Promise<void> {
