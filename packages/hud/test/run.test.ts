@@ -406,6 +406,8 @@ test('an open job collects the runs of several calls', async () => {
   expect(job.runs.map((run) => run.reward)).toEqual([1, 1, 0, 0]);
   expect((await store.listRuns(job.id)).items).toHaveLength(4);
   expect(await store.getJob(job.id)).toMatchObject({ status: 'running' });
+  await job.end();
+  expect(await store.getJob(job.id)).toMatchObject({ status: 'completed' });
 });
 
 test.each([

@@ -3,7 +3,7 @@ import type { Run } from '../client/run.ts';
 import { nodeHost } from '../host/node.ts';
 import { HudError } from '../protocol/errors.ts';
 import type { JobRecord } from '../protocol/record.ts';
-import type { Store } from '../store/store.ts';
+import { openStore, type Store } from '../store/index.ts';
 import type { JobSummary } from './contract.ts';
 import { interval95, mean, populationStd } from './statistics.ts';
 
@@ -28,6 +28,8 @@ export class Job {
   readonly store: Store | undefined;
   /** Those that ended, task by task in the order of the taskset, then by repeat. */
   readonly runs: Run[] = [];
+  #ownStore: Store | undefined;
+  #isEnded = false;
 
   constructor(init: JobInit) {
     this.id = init.id ?? nodeHost.randomHex(16);
@@ -40,11 +42,30 @@ export class Job {
       throw new HudError('BAD_ARGUMENT', `A job's group must be at least 1, got ${init.group}.`);
   }
 
-  /** Opens a job that spans several calls of `run`, such as a training session. */
-  static async start(name: string, options: Omit<JobInit, 'name' | 'id'> = {}): Promise<Job> {
-    const job = new Job({ name, ...options });
-    await job.store?.createJob(job.record(), []);
+  /**
+   * Opens a job that spans several calls of `run`, such as a training session. `await using` ends it.
+   * @param options `store` as for `run`: `.hud` by default, `false` for none
+   */
+  static async start(name: string, options: Omit<JobInit, 'name' | 'id' | 'store'> & { store?: Store | false } = {}): Promise<Job> {
+    const { store: given, ...rest } = options;
+    const own = given === undefined ? await openStore() : undefined;
+    const store = given === false ? undefined : (given ?? own);
+    const job = new Job({ name, ...rest, ...(store === undefined ? {} : { store }) });
+    job.#ownStore = own;
+    await store?.createJob(job.record(), []);
     return job;
+  }
+
+  /** Marks the job as over, and closes the record if the job opened it. May be called twice. */
+  async end(): Promise<void> {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    await this.store?.updateJob(this.id, { status: 'completed', endedAt: nodeHost.now() });
+    await this.#ownStore?.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
   }
 
   /** Mean reward over graded runs; 0 when there is none. Faults are no zeros: they are left out, see {@link summary}. */
