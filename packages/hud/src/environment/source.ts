@@ -2,14 +2,13 @@
  * A user's source file, loaded fresh: bundled by esbuild with packages left outside, cached by the
  * content of everything that went in. Errors point at the user's own file and line.
  */
-import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { homedir, tmpdir } from 'node:os';
 import { dirname, extname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { BuildFailure, Loader, Plugin, StdinOptions } from 'esbuild';
+import type { BuildFailure, Loader, Metafile, Plugin, StdinOptions } from 'esbuild';
 import { HudError, messageOf, placeIn } from '../protocol/errors.ts';
+import { freshBundle, storeBundle } from './bundle-cache.ts';
 
 export const SOURCE_SUFFIXES = ['.ts', '.mts', '.cts', '.js', '.mjs', '.cjs'] as const;
 
@@ -83,13 +82,18 @@ async function bundleSource(path: string): Promise<string> {
 
 /** @param shown the path as the user wrote it */
 async function makeBundle(entry: string | StdinOptions, shown: string): Promise<string> {
-  const { build } = await import('esbuild');
   const directory = typeof entry === 'string' ? dirname(entry) : (entry.resolveDir ?? '.');
+  const key = JSON.stringify([process.versions.node, PACKAGE_DIRECTORY, IS_BUILT, entry]);
+  const earlier = await freshBundle(key);
+  if (earlier !== undefined) return earlier;
+  const startedAt = Date.now();
+  const { build } = await import('esbuild');
   try {
     const result = await build({
       ...(typeof entry === 'string' ? { entryPoints: [entry] } : { stdin: entry }),
       bundle: true,
       write: false,
+      metafile: true,
       format: 'esm',
       platform: 'node',
       target: `node${process.versions.node}`,
@@ -101,7 +105,8 @@ async function makeBundle(entry: string | StdinOptions, shown: string): Promise<
       banner: { js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);' },
       plugins: [packagesOutside(), ownFileNames()],
     });
-    return await store(withAbsoluteSources(result.outputFiles[0]?.text ?? '', directory));
+    const code = withAbsoluteSources(result.outputFiles[0]?.text ?? '', directory);
+    return await storeBundle(key, code, inputsOf(result.metafile, directory), startedAt);
   } catch (cause) {
     throw compileError(shown, directory, cause);
   }
@@ -194,28 +199,13 @@ function withAbsoluteSources(code: string, directory: string): string {
   return code.slice(0, at) + marker + Buffer.from(JSON.stringify(map)).toString('base64');
 }
 
-async function store(code: string): Promise<string> {
-  const name = `${createHash('sha256').update(code).digest('hex').slice(0, 32)}.mjs`;
-  for (const directory of [join(homedir(), '.hud', '.cache', 'bundles'), join(tmpdir(), `hud-bundles-${process.getuid?.() ?? 0}`)]) {
-    const path = join(directory, name);
-    try {
-      if (await stat(path).catch(() => undefined)) return path;
-      await mkdir(directory, { recursive: true, mode: 0o700 });
-      const temporary = `${path}.${process.pid}.${performance.now()}`;
-      await writeFile(temporary, code, { mode: 0o600 });
-      await rename(temporary, path);
-      return path;
-    } catch (cause) {
-      if (!isUnwritable(cause)) throw cause;
-    }
-  }
-  throw new HudError('BAD_SOURCE', 'The compiled source can be written neither to ~/.hud/.cache nor to the temporary directory.', {
-    hint: 'Make one of them writable, or free some disk space.',
-  });
-}
-
-function isUnwritable(cause: unknown): boolean {
-  return ['EACCES', 'EROFS', 'EPERM', 'ENOSPC', 'ENOTDIR', 'EDQUOT', 'ENOENT'].includes(String((cause as { code?: unknown }).code));
+/** The user's files that went in, and the packages' files that are imported from outside. */
+function inputsOf(metafile: Metafile, directory: string): string[] {
+  const inside = Object.keys(metafile.inputs).filter((path) => path !== '<stdin>');
+  const outside = Object.values(metafile.outputs).flatMap(({ imports }) =>
+    imports.map(({ path }) => path).filter((path) => path.startsWith('file:')),
+  );
+  return [...inside.map((path) => resolve(directory, path)), ...outside.map((path) => fileURLToPath(path))];
 }
 
 function compileError(path: string, directory: string, cause: unknown): HudError {
