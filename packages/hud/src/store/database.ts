@@ -1,30 +1,30 @@
-/** The file itself: opened, brought to the current version, written in batches that are durable when they settle. */
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+/** One connection to the file. Writes gather into transactions that are durable when they settle. */
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { sleep, type Host } from '../host/host.ts';
 import { HudError } from '../protocol/errors.ts';
+import { BLOCKING_BUSY_MS, configure, databasePath, openFile, type FileOptions } from './open-database.ts';
 import type { Cell, Row } from './rows.ts';
-import { MIGRATIONS } from './schema.ts';
-import { isBusy, storeError } from './store-errors.ts';
+import { isBusy, isRefusal, storeError } from './store-errors.ts';
 
-export interface DatabaseOptions {
-  directory: string;
+export interface DatabaseOptions extends FileOptions {
   host: Host;
   /** Longest wait for other processes, in milliseconds. */
   busyTimeoutMs: number;
 }
 
-type Work = (database: Database) => unknown;
-
-interface Write {
-  work: Work;
+/** Something to do inside a transaction. */
+export interface Write {
+  /** Runs again when the transaction had to be repeated. What it throws undoes it alone. */
+  work(database: Database): unknown;
+  /** Called as soon as the transaction is on disk, before anything else runs. */
   resolve(value: unknown): void;
   reject(error: HudError): void;
+  /** Of several statements, to be undone together. Costs a copy of every page they touch. */
+  isCompound?: boolean;
+  /** At most one such goes into a transaction, so that none stops the event loop for long. */
+  isLarge?: boolean;
 }
 
-/** SQLite waits this long by itself, with the event loop stopped; longer waits let it run. */
-const BLOCKING_BUSY_MS = 5;
 const RETRY_MS = 15;
 
 export class Database {
@@ -34,114 +34,146 @@ export class Database {
   readonly #statements = new Map<string, StatementSync>();
   #queue: Write[] = [];
   #draining: Promise<void> | undefined;
-  #isClosed = false;
+  #isClosing = false;
 
-  constructor(db: DatabaseSync, location: string, options: DatabaseOptions) {
+  constructor(db: DatabaseSync, options: DatabaseOptions) {
     this.#db = db;
-    this.location = location;
+    this.location = databasePath(options.directory);
     this.#options = options;
   }
 
   /** @throws HudError STORE_* */
   static async open(options: DatabaseOptions): Promise<Database> {
-    const location = join(options.directory, 'hud.db');
     let db: DatabaseSync | undefined;
     try {
-      prepareDirectory(options.directory);
-      const { DatabaseSync: Driver } = await loadSqlite();
-      const isNew = !existsSync(location);
-      db = new Driver(location, { timeout: BLOCKING_BUSY_MS });
-      if (isNew) chmodSync(location, 0o600);
-      const database = new Database(db, location, options);
-      await database.#whenFree(() => database.#configure());
+      const opened = (db = openFile(options));
+      const database = new Database(opened, options);
+      await database.#whenFree(() => configure(opened, options));
       return database;
     } catch (error) {
       db?.close();
-      throw storeError(error, location);
+      throw storeError(error, databasePath(options.directory));
     }
   }
 
-  all(sql: string, ...values: Cell[]): Row[] {
+  /** @throws HudError STORE_UNWRITABLE after `close`, or when it was opened for reading */
+  assertWritable(): void {
+    if (this.#isClosing || this.#options.readOnly) throw this.#closed();
+  }
+
+  /** Sees everything that was settled. @throws HudError STORE_* */
+  async read(sql: string, ...values: Cell[]): Promise<Row[]> {
     try {
-      return this.#prepare(sql).all(...values) as Row[];
+      return await this.#whenFree(() => this.#prepare(sql).all(...values) as Row[]);
     } catch (error) {
-      throw storeError(error, this.location);
+      throw this.#db.isOpen ? storeError(error, this.location) : this.#closed();
     }
   }
 
-  run(sql: string, ...values: Cell[]): number {
-    return Number(this.#prepare(sql).run(...values).changes);
+  /** Inside a transaction only. @returns the number of rows that changed */
+  run(sql: string, values: readonly Cell[]): number {
+    return Number(this.#prepare(sql).run(...(values as SQLInputValue[])).changes);
   }
 
   /**
    * Runs the work inside the next transaction and settles once that is on disk. Everything that is
-   * queued in one turn of the event loop shares one transaction, and so one wait for the disk. Work
-   * that throws is undone alone.
+   * queued in one turn of the event loop shares one transaction, and so one wait for the disk.
    */
-  write<T>(work: (database: Database) => T): Promise<T> {
-    if (this.#isClosed) return Promise.reject(new HudError('STORE_UNWRITABLE', `${this.location} was closed.`));
+  write<T>(work: (database: Database) => T, options: Pick<Write, 'isCompound'> = {}): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    this.#queue.push({ work, resolve, reject });
-    this.#draining ??= this.#drain();
+    this.enqueue({ ...options, work, resolve, reject });
     return promise as Promise<T>;
   }
 
-  /** Settles when everything queued before is on disk or refused. */
-  async settle(): Promise<void> {
-    await this.#draining;
+  /** {@link write} for a caller that has to know at once. */
+  enqueue(write: Write): void {
+    if (this.#isClosing || this.#options.readOnly) return write.reject(this.#closed());
+    this.#queue.push(write);
+    this.#draining ??= this.#drain();
   }
 
+  /** Writes what is queued before it returns, with the event loop stopped for as long as that takes. */
+  commitNow(): void {
+    const { busyTimeoutMs } = this.#options;
+    this.#db.exec(`PRAGMA busy_timeout = ${Math.ceil(busyTimeoutMs)}`);
+    try {
+      while (this.#queue.length > 0) this.#commit();
+    } catch (error) {
+      this.#rejectAll(error);
+    } finally {
+      this.#db.exec(`PRAGMA busy_timeout = ${BLOCKING_BUSY_MS}`);
+    }
+  }
+
+  /** Writes what is queued; later writes are refused. */
   async close(): Promise<void> {
-    await this.settle();
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    this.#isClosing = true;
+    await this.#draining;
+    if (this.#db.isOpen) this.#db.close();
     this.#statements.clear();
-    this.#db.close();
   }
 
   async #drain(): Promise<void> {
-    await new Promise<void>((resolve) => setImmediate(resolve)); // lets this turn's writes gather
-    while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0);
+    for (;;) {
+      await new Promise<void>((resolve) => setImmediate(resolve)); // lets this turn's writes gather
+      if (this.#queue.length === 0) break;
       try {
-        await this.#whenFree(() => this.#commit(batch));
+        await this.#whenFree(() => this.#commit());
       } catch (error) {
-        const reason = storeError(error, this.location);
-        for (const write of batch) write.reject(reason);
+        this.#rejectAll(error);
       }
     }
     this.#draining = undefined;
   }
 
-  #commit(batch: readonly Write[]): void {
-    this.#db.exec('BEGIN IMMEDIATE');
+  /** One transaction. Settles its writes, except that it throws when others hold the file and all stays queued. */
+  #commit(): void {
+    if (this.#queue.length === 0) return;
+    const batch = this.#takeBatch();
     const settled: (() => void)[] = [];
     try {
+      this.#statement('BEGIN IMMEDIATE');
       for (const write of batch) settled.push(this.#attempt(write));
-      this.#db.exec('COMMIT');
+      this.#statement('COMMIT');
     } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      throw error;
+      if (this.#db.isTransaction) this.#statement('ROLLBACK');
+      if (isBusy(error)) {
+        this.#queue = [...batch, ...this.#queue];
+        throw error;
+      }
+      const reason = storeError(error, this.location);
+      for (const write of batch) write.reject(reason);
+      return;
     }
     for (const settle of settled) settle();
   }
 
-  /** @returns how to settle the write once the transaction is committed */
-  #attempt({ work, resolve, reject }: Write): () => void {
-    this.#db.exec('SAVEPOINT one');
+  /** @returns how to settle the write once the transaction is on disk */
+  #attempt(write: Write): () => void {
+    if (write.isCompound) this.#statement('SAVEPOINT one');
     try {
-      const value = work(this);
-      this.#db.exec('RELEASE one');
-      return () => resolve(value);
+      const value = write.work(this);
+      if (write.isCompound) this.#statement('RELEASE one');
+      return () => write.resolve(value);
     } catch (error) {
-      if (!this.#db.isTransaction || !(error instanceof HudError)) {
-        const failure = storeError(error, this.location);
-        // A disk that is full or broken fails the whole batch; a refused row only itself.
-        if (!this.#db.isTransaction || failure.code !== 'STORE_UNWRITABLE') throw error;
+      if (!this.#db.isTransaction || !isRefusal(error)) throw error;
+      if (write.isCompound) {
+        this.#statement('ROLLBACK TO one');
+        this.#statement('RELEASE one');
       }
-      this.#db.exec('ROLLBACK TO one; RELEASE one');
-      return () => reject(storeError(error, this.location));
+      return () => write.reject(storeError(error, this.location));
     }
+  }
+
+  #takeBatch(): Write[] {
+    const first = this.#queue.findIndex((write) => write.isLarge);
+    const second = first < 0 ? -1 : this.#queue.findIndex((write, index) => index > first && write.isLarge);
+    return this.#queue.splice(0, second < 0 ? this.#queue.length : second);
+  }
+
+  #rejectAll(error: unknown): void {
+    const reason = storeError(error, this.location);
+    for (const write of this.#queue.splice(0)) write.reject(reason);
   }
 
   /** Retries while another process writes, without stopping the event loop meanwhile. */
@@ -154,35 +186,13 @@ export class Database {
       } catch (error) {
         if (!isBusy(error) || host.monotonic() >= deadline) throw error;
       }
-      await sleep(host, RETRY_MS * (0.5 + Math.random()));
+      const jitter = Number.parseInt(host.randomHex(1), 16) / 255;
+      await sleep(host, RETRY_MS * (0.5 + jitter));
     }
   }
 
-  #configure(): void {
-    this.#db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
-    if (this.#version() === MIGRATIONS.length) return;
-    this.#db.exec('BEGIN IMMEDIATE');
-    try {
-      const version = this.#version(); // another process may have been faster
-      if (version > MIGRATIONS.length) {
-        throw new HudError(
-          'STORE_DAMAGED',
-          `${this.location} was written by a newer version of this package (store version ${version}, this one knows ${MIGRATIONS.length}).`,
-          {
-            hint: 'Update the package: npm install hud@latest.',
-          },
-        );
-      }
-      for (const migration of MIGRATIONS.slice(version)) this.#db.exec(migration);
-      this.#db.exec(`PRAGMA user_version = ${MIGRATIONS.length}; COMMIT`);
-    } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      throw error;
-    }
-  }
-
-  #version(): number {
-    return (this.#db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+  #statement(sql: string): void {
+    this.#prepare(sql).run();
   }
 
   #prepare(sql: string): StatementSync {
@@ -193,24 +203,9 @@ export class Database {
     }
     return statement;
   }
-}
 
-/** Private to the user, and no business of the project's version control. */
-function prepareDirectory(directory: string): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const ignore = join(directory, '.gitignore');
-  if (!existsSync(ignore)) writeFileSync(ignore, '*\n');
-}
-
-/** Older engines announce on every start that SQLite is experimental; other warnings still get through. */
-async function loadSqlite(): Promise<typeof import('node:sqlite')> {
-  const emit = process.emitWarning;
-  process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
-    if (!String(warning).includes('SQLite')) Reflect.apply(emit, process, [warning, ...rest]);
-  };
-  try {
-    return await import('node:sqlite');
-  } finally {
-    process.emitWarning = emit;
+  #closed(): HudError {
+    const why = this.#options.readOnly && !this.#isClosing ? 'was opened for reading' : 'was closed';
+    return new HudError('STORE_UNWRITABLE', `${this.location} ${why}.`);
   }
 }

@@ -4,5 +4,6 @@
  * Start with `store.ts`, the contract.
  * @module
  */
+export { isOwnerAlive, ownerId } from './owner.ts';
 export { openStore, type StoreOptions } from './sqlite.ts';
 export { SPAN_FLUSH_MS, type JobFilter, type Page, type Paged, type Store } from './store.ts';

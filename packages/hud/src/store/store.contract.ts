@@ -1,8 +1,9 @@
 /** One suite for every implementation of the store. */
 import { describe, expect, test } from 'vitest';
-import type { JobRecord, RunFinish, RunStart } from '../protocol/record.ts';
-import type { Span } from '../protocol/trace.ts';
-import type { Store } from './store.ts';
+import { Float } from '../protocol/json.ts';
+import type { RunFinish } from '../protocol/record.ts';
+import type { Page, Paged, Store } from './store.ts';
+import { graded, job, lease, span, start } from './store.fixtures.ts';
 
 export interface StoreUnderTest extends AsyncDisposable {
   store: Store;
@@ -10,205 +11,347 @@ export interface StoreUnderTest extends AsyncDisposable {
   reopen(): Promise<Store>;
 }
 
-const hex = (n: number, digits = 32): string => n.toString(16).padStart(digits, '0');
-export const job = (n: number, more: Partial<JobRecord> = {}): JobRecord => ({
-  id: `ab${hex(n, 30)}`,
-  name: `job ${n}`,
-  group: 2,
-  status: 'running',
-  createdAt: 1_000 + n,
-  config: { nested: { snake_case: 1, camelCase: null } },
-  ...more,
-});
-export const start = (n: number, more: Partial<RunStart> = {}): RunStart => ({
-  traceId: `cd${hex(n, 30)}`,
-  jobId: job(1).id,
-  slug: 'a',
-  taskId: 'a',
-  repeat: n,
-  attempt: 1,
-  startedAt: 5,
-  ...more,
-});
-export const graded = (reward: number): RunFinish => ({
-  class: 'graded',
-  status: 'completed',
-  reward,
-  grade: { score: reward, info: { someKey: [1, null] } },
-  answer: 'yes',
-  steps: 3,
-  costUsd: 0.25,
-  endedAt: 9,
-});
-export const span = (n: number, traceId = start(1).traceId): Span => ({
-  name: 'step.agent',
-  traceId,
-  spanId: hex(n, 16),
-  parentSpanId: null,
-  kind: 'INTERNAL',
-  startTime: '2026-01-01T00:00:00.000000Z',
-  endTime: '2026-01-01T00:00:01.000000Z',
-  statusCode: 'OK',
-  statusMessage: null,
-  attributes: { 'hud.payload': { step_id: n, someKey: { 'odd.key': [1] } }, unknown: true },
-  events: [],
-});
-
 export function describeStore(name: string, make: () => Promise<StoreUnderTest>): void {
   describe(`the ${name} store`, () => {
-    test('jobs come newest first, page by page, and can be filtered', async () => {
-      await using under = await make();
-      const { store } = under;
-      for (let n = 1; n <= 5; n++) await store.createJob(job(n, n === 3 ? { createdAt: 1_004, status: 'completed' } : {}), []);
-      const first = await store.listJobs({ limit: 2 });
-      const second = await store.listJobs({ limit: 2, cursor: first.nextCursor ?? '' });
-      const third = await store.listJobs({ limit: 2, cursor: second.nextCursor ?? '' });
-      expect([first, second, third].flatMap((page) => page.items.map((item) => item.name))).toEqual([
-        'job 5',
-        'job 4',
-        'job 3',
-        'job 2',
-        'job 1',
-      ]);
-      expect(third.nextCursor).toBeUndefined();
-      expect((await store.listJobs({ status: 'completed' })).items.map((item) => item.name)).toEqual(['job 3']);
-      expect((await store.listJobs({ since: 1_004 })).items).toHaveLength(3);
+    describe('keeps jobs and tasks', () => {
+      jobs(make);
     });
+    describe('keeps runs', () => {
+      runs(make);
+    });
+    describe('keeps spans', () => {
+      spans(make);
+    });
+    describe('keeps blobs and leases', () => {
+      others(make);
+    });
+    describe('as a whole', () => {
+      whole(make);
+    });
+  });
+}
 
-    test('a job is read back as it was written, by id or prefix', async () => {
-      await using under = await make();
-      const { store } = under;
-      const written = job(1, { agent: 'say', model: 'm', tasksetName: 't' });
-      await store.createJob(written, []);
-      expect(await store.getJob(written.id)).toEqual(written);
-      expect(await store.getJob(written.id.slice(0, 8))).toEqual(written);
-      expect(await store.getJob('ffff')).toBeUndefined();
-      expect(await store.getJob("'; --")).toBeUndefined();
-      await store.createJob(job(2), []);
-      await expect(store.getJob('ab00')).rejects.toThrow('Several ids');
-      await store.updateJob(written.id, { status: 'failed', endedAt: 7, error: 'why' });
-      expect(await store.getJob(written.id)).toEqual({ ...written, status: 'failed', endedAt: 7, error: 'why' });
-    });
+/** Every page of a list, in one piece. */
+async function pages<T>(list: (page: Page) => Promise<Paged<T>>, limit: number): Promise<T[][]> {
+  const found: T[][] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await list({ limit, ...(cursor === undefined ? {} : { cursor }) });
+    found.push(page.items);
+    cursor = page.nextCursor;
+  } while (cursor !== undefined);
+  return found;
+}
 
-    test('tasks keep their place and their first row', async () => {
-      await using under = await make();
-      const { store } = under;
-      await store.createJob(job(1), [
-        { slug: 'b', position: 0, row: { args: { f: 1 } } },
-        { slug: 'a', position: 1, row: {} },
-      ]);
-      await store.addTasks(job(1).id, [
-        { slug: 'a', position: 9, row: { changed: true } },
-        { slug: 'c', position: 2, row: {} },
-      ]);
-      expect((await store.listTasks(job(1).id)).map(({ slug, row }) => [slug, row])).toEqual([
-        ['b', { args: { f: 1 } }],
-        ['a', {}],
-        ['c', {}],
-      ]);
-    });
+function jobs(make: () => Promise<StoreUnderTest>): void {
+  test('newest first, page by page, also those of the same moment, and filtered', async () => {
+    await using under = await make();
+    const { store } = under;
+    for (let n = 1; n <= 5; n++) await store.createJob(job(n, n === 3 ? { createdAt: 1_004, status: 'completed' } : {}), []);
+    const all = await pages((page) => store.listJobs(page), 2);
+    expect(all.map((page) => page.map((item) => item.name))).toEqual([['job 5', 'job 4'], ['job 3', 'job 2'], ['job 1']]);
+    expect((await store.listJobs({ status: 'completed' })).items.map((item) => item.name)).toEqual(['job 3']);
+    expect((await store.listJobs({ since: 1_004 })).items).toHaveLength(3);
+    expect((await store.listJobs({ limit: 5 })).nextCursor).toBeUndefined();
+  });
 
-    test('the first end of a run stays', async () => {
-      await using under = await make();
-      const { store } = under;
-      await store.createJob(job(1), []);
-      await store.startRun(start(1, { groupId: 'g', agent: 'say', model: 'm' }));
-      expect(await store.getRun(start(1).traceId)).toEqual(start(1, { groupId: 'g', agent: 'say', model: 'm' }));
-      expect(await store.finishRun(start(1).traceId, graded(0.5))).toBe(true);
-      expect(await store.finishRun(start(1).traceId, graded(1))).toBe(false);
-      expect(await store.finishRun('f'.repeat(32), graded(1))).toBe(false);
-      expect(await store.getRun(start(1).traceId.slice(0, 31))).toEqual({
-        ...start(1, { groupId: 'g', agent: 'say', model: 'm' }),
-        ...graded(0.5),
-      });
-    });
+  test('a page goes on where the one before ended, whatever came meanwhile', async () => {
+    await using under = await make();
+    const { store } = under;
+    for (const n of [1, 2, 4]) await store.createJob(job(n), []);
+    const first = await store.listJobs({ limit: 2 });
+    await store.createJob(job(5), []);
+    await store.createJob(job(3), []);
+    expect((await store.listJobs({ limit: 2, cursor: first.nextCursor ?? '' })).items.map((item) => item.name)).toEqual(['job 1']);
+  });
 
-    test('runs come in the order of tasks, repeats and attempts, page by page', async () => {
-      await using under = await make();
-      const { store } = under;
-      await store.createJob(job(1), [
-        { slug: 'z', position: 0, row: {} },
-        { slug: 'a', position: 1, row: {} },
-      ]);
-      await store.startRun(start(4, { slug: 'a', repeat: 0, attempt: 2 }));
-      await store.startRun(start(3, { slug: 'a', repeat: 0, attempt: 1 }));
-      await store.startRun(start(2, { slug: 'z', repeat: 1 }));
-      await store.startRun(start(1, { slug: 'z', repeat: 0 }));
-      const first = await store.listRuns(job(1).id, { limit: 3 });
-      const second = await store.listRuns(job(1).id, { limit: 3, cursor: first.nextCursor ?? '' });
-      expect([...first.items, ...second.items].map((run) => run.traceId)).toEqual([1, 2, 3, 4].map((n) => start(n).traceId));
-      expect(second.nextCursor).toBeUndefined();
+  test('as they were written, found by id or prefix', async () => {
+    await using under = await make();
+    const { store } = under;
+    const written = job(1, { agent: 'say', model: 'm', tasksetName: 't', createdAt: 1_000.5 });
+    await store.createJob(written, []);
+    expect(await store.getJob(written.id)).toEqual(written);
+    expect(await store.getJob(written.id.slice(0, 8))).toEqual(written);
+    expect(await store.getJob(written.id.toUpperCase().replace(/^(.{8})(.{4})/, '$1-$2-'))).toEqual(written);
+    for (const none of ['ffff', 'ab0', '', "'; --", `${written.id}0`]) expect(await store.getJob(none)).toBeUndefined();
+    await store.createJob(job(2), []);
+    await expect(store.getJob('ab00')).rejects.toMatchObject({
+      code: 'BAD_ARGUMENT',
+      message: expect.stringContaining('Several ids') as string,
     });
+    expect(await store.getJob(written.id)).toEqual(written);
+  });
 
-    test('a row that is refused takes none of its neighbours with it', async () => {
-      await using under = await make();
-      const { store } = under;
-      await store.createJob(job(1), []);
-      const results = await Promise.allSettled([
-        store.startRun(start(1)),
-        store.startRun(start(1)),
-        store.startRun(start(2)),
-        store.startRun(start(3, { jobId: 'nobody' })),
-      ]);
-      expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
-      expect((await store.listRuns(job(1).id)).items).toHaveLength(2);
-    });
+  test('changes reach the members that they name, and no job that is not there', async () => {
+    await using under = await make();
+    const { store } = under;
+    await store.createJob(job(1), []);
+    await store.updateJob(job(1).id, { status: 'failed', endedAt: 7, error: 'why' });
+    expect(await store.getJob(job(1).id)).toEqual(job(1, { status: 'failed', endedAt: 7, error: 'why' }));
+    await expect(store.updateJob(job(2).id, { status: 'failed' })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
+  });
 
-    test('spans are kept once, in order, and are there before the verdict', async () => {
-      await using under = await make();
-      const { store } = under;
-      await store.createJob(job(1), []);
-      await store.startRun(start(1));
-      for (const n of [3, 1, 2, 1]) store.appendSpan(span(n));
-      store.appendSpan(span(1, start(2).traceId));
-      await store.finishRun(start(1).traceId, graded(1));
-      const other = await under.reopen();
-      const first = await other.listSpans(start(1).traceId, { limit: 2 });
-      const second = await other.listSpans(start(1).traceId, { limit: 2, cursor: first.nextCursor ?? '' });
-      expect([...first.items, ...second.items]).toEqual([span(3), span(1), span(2)]);
-      expect((await other.listSpans(start(2).traceId)).items).toHaveLength(1);
-      await other.close();
-    });
+  test('tasks keep their place, their first row, and which numbers were floats', async () => {
+    await using under = await make();
+    const { store } = under;
+    await store.createJob(job(1), [
+      { slug: 'b', position: 0, row: { args: { ratio: new Float(1), n: 1 } } },
+      { slug: 'a', position: 1, row: {} },
+    ]);
+    await store.addTasks(job(1).id, [
+      { slug: 'a', position: 9, row: { changed: true } },
+      { slug: 'c', position: 2, row: {} },
+    ]);
+    const tasks = await store.listTasks(job(1).id);
+    expect(tasks.map(({ slug, row }) => [slug, JSON.stringify(row)])).toEqual([
+      ['b', '{"args":{"ratio":1.0,"n":1}}'],
+      ['a', '{}'],
+      ['c', '{}'],
+    ]);
+    expect(tasks[0]).toMatchObject({ jobId: job(1).id, position: 0 });
+  });
 
-    test('spans of a run that never ends are on disk after a flush, and by themselves soon', async () => {
-      await using under = await make();
-      const other = await under.reopen();
-      under.store.appendSpan(span(1));
-      await under.store.flush();
-      expect((await other.listSpans(start(1).traceId)).items).toHaveLength(1);
-      under.store.appendSpan(span(2));
-      await expect.poll(async () => (await other.listSpans(start(1).traceId)).items.length).toBe(2);
-      for (let n = 10; n < 12_000; n++) under.store.appendSpan(span(n));
-      await under.store.flush();
-      expect((await other.listSpans(start(1).traceId, { limit: 20_000 })).items).toHaveLength(2 + 11_990);
-      await other.close();
-    });
+  test('a job with a task that is refused is not there at all', async () => {
+    await using under = await make();
+    const { store } = under;
+    const twice = [
+      { slug: 'a', position: 0, row: {} },
+      { slug: 'a', position: 1, row: {} },
+    ];
+    const results = await Promise.allSettled([store.createJob(job(1), twice), store.createJob(job(2), [])]);
+    expect(results.map((result) => result.status)).toEqual(['rejected', 'fulfilled']);
+    expect((await store.listJobs()).items.map((item) => item.name)).toEqual(['job 2']);
+  });
+}
 
-    test('the same bytes are one blob', async () => {
-      await using under = await make();
-      const { store } = under;
-      const bytes = crypto.getRandomValues(new Uint8Array(50_000));
-      const [a, b] = await Promise.all([store.putBlob(bytes, 'image/png'), store.putBlob(bytes, 'image/png')]);
-      expect(a).toBe(b);
-      expect(await store.getBlob(a)).toEqual({ bytes: Buffer.from(bytes), mediaType: 'image/png' });
-      expect(await store.getBlob('0'.repeat(64))).toBeUndefined();
-    });
+function runs(make: () => Promise<StoreUnderTest>): void {
+  test('the first end of a run stays', async () => {
+    await using under = await make();
+    const { store } = under;
+    const started = start(1, { groupId: 'g', agent: 'say', model: 'm' });
+    await store.createJob(job(1), []);
+    await store.startRun(started);
+    expect(await store.getRun(started.traceId)).toEqual(started);
+    expect(await store.finishRun(started.traceId, graded(0.5))).toBe(true);
+    expect(await store.finishRun(started.traceId, graded(1))).toBe(false);
+    expect(await store.finishRun('f'.repeat(32), graded(1))).toBe(false);
+    expect(await store.getRun(started.traceId.slice(0, 31))).toEqual({ ...started, ...graded(0.5) });
+  });
 
-    test('leases are put, listed and dropped', async () => {
-      await using under = await make();
-      const lease = { id: 'l1', kind: 'process', target: { pid: 5 }, owner: '1:2', createdAt: 1, deadline: 2 };
-      await under.store.putLease(lease);
-      expect(await under.store.listLeases()).toEqual([lease]);
-      await under.store.dropLease('l1');
-      await under.store.dropLease('l1');
-      expect(await under.store.listLeases()).toEqual([]);
-    });
+  test('of two ends at once one is told that it counts', async () => {
+    await using under = await make();
+    const { store } = under;
+    const other = await under.reopen();
+    await store.createJob(job(1), []);
+    for (let n = 0; n < 10; n++) await store.startRun(start(n));
+    for (let n = 0; n < 10; n++) {
+      const ends = await Promise.all([store.finishRun(start(n).traceId, graded(0.25)), other.finishRun(start(n).traceId, graded(0.75))]);
+      expect(ends.filter(Boolean)).toHaveLength(1);
+      expect(await store.getRun(start(n).traceId)).toMatchObject({ reward: ends[0] ? 0.25 : 0.75 });
+    }
+    await other.close();
+  });
 
-    test('closing twice is fine, writing afterwards is an error', async () => {
-      await using under = await make();
-      await under.store.close();
-      await under.store.close();
-      await expect(under.store.createJob(job(1), [])).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' });
+  test('a fault keeps its evidence', async () => {
+    await using under = await make();
+    const { store } = under;
+    const fault: RunFinish = {
+      class: 'provider',
+      status: 'error',
+      error: { code: 'MODEL_UNAVAILABLE', message: 'm', hint: 'h', data: { exitCode: 1, nested: { some_key: null } } },
+      steps: 0,
+      endedAt: 9,
+    };
+    await store.createJob(job(1), []);
+    await store.startRun(start(1));
+    await store.finishRun(start(1).traceId, fault);
+    expect(await store.getRun(start(1).traceId)).toEqual({ ...start(1), ...fault });
+  });
+
+  test.each([{ reward: Number.NaN }, { costUsd: Number.POSITIVE_INFINITY }])('no number of an end may be %o', async (change) => {
+    await using under = await make();
+    const { store } = under;
+    await store.createJob(job(1), []);
+    await store.startRun(start(1));
+    await expect(store.finishRun(start(1).traceId, { ...graded(1), ...change })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
+    expect((await store.getRun(start(1).traceId))?.class).toBeUndefined();
+  });
+
+  test('in the order of tasks, repeats and attempts, page by page', async () => {
+    await using under = await make();
+    const { store } = under;
+    await store.createJob(job(1), [
+      { slug: 'z', position: 0, row: {} },
+      { slug: 'a', position: 1, row: {} },
+    ]);
+    await store.startRun(start(6, { slug: 'no task' }));
+    await store.startRun(start(5, { slug: 'a', repeat: 10, attempt: 1 }));
+    await store.startRun(start(4, { slug: 'a', repeat: 2, attempt: 2 }));
+    await store.startRun(start(3, { slug: 'a', repeat: 2, attempt: 1 }));
+    await store.startRun(start(2, { slug: 'z', repeat: 1 }));
+    await store.startRun(start(1, { slug: 'z', repeat: 0 }));
+    const all = await pages((page) => store.listRuns(job(1).id, page), 2);
+    expect(all.map((page) => page.map((run) => run.traceId))).toEqual(
+      [
+        [1, 2],
+        [3, 4],
+        [5, 6],
+      ].map((page) => page.map((n) => start(n).traceId)),
+    );
+    expect((await store.listRuns(job(2).id)).items).toEqual([]);
+  });
+
+  test('a row that is refused takes none of its neighbours with it', async () => {
+    await using under = await make();
+    const { store } = under;
+    await store.createJob(job(1), []);
+    const results = await Promise.allSettled([
+      store.startRun(start(1)),
+      store.startRun(start(1)),
+      store.startRun(start(2)),
+      store.startRun(start(3, { jobId: 'nobody' })),
+    ]);
+    expect(results.map((result) => result.status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected']);
+    expect(results[1]).toMatchObject({ reason: { code: 'BAD_ARGUMENT' } });
+    expect((await store.listRuns(job(1).id)).items).toHaveLength(2);
+  });
+}
+
+function spans(make: () => Promise<StoreUnderTest>): void {
+  test('once, in the order of their coming, and there before the verdict', async () => {
+    await using under = await make();
+    const { store } = under;
+    const other = await under.reopen();
+    await store.createJob(job(1), []);
+    await store.startRun(start(1));
+    for (const n of [3, 1, 2, 1]) store.appendSpan(span(n));
+    store.appendSpan(span(1, start(2).traceId));
+    await store.finishRun(start(1).traceId, graded(1));
+    expect(await pages((page) => other.listSpans(start(1).traceId, page), 2)).toEqual([[span(3), span(1)], [span(2)]]);
+    expect((await other.listSpans(start(2).traceId)).items).toHaveLength(1);
+    store.appendSpan(span(3, start(1).traceId, { name: 'step.tool' }));
+    await store.flush();
+    expect((await other.listSpans(start(1).traceId)).items[0]).toEqual(span(3));
+    await other.close();
+  });
+
+  test('on disk after a flush, and by themselves soon', async () => {
+    await using under = await make();
+    const other = await under.reopen();
+    under.store.appendSpan(span(1));
+    await under.store.flush();
+    expect((await other.listSpans(start(1).traceId)).items).toHaveLength(1);
+    under.store.appendSpan(span(2));
+    await expect.poll(async () => (await other.listSpans(start(1).traceId)).items.length).toBe(2);
+    await other.close();
+  });
+
+  test('more than the queue holds, none lost and none out of order', async () => {
+    await using under = await make();
+    const { store } = under;
+    for (let n = 1; n <= 25_000; n++) store.appendSpan(span(n));
+    await store.flush();
+    const ids = (await pages((page) => store.listSpans(start(1).traceId, page), 10_000)).flat().map((item) => item.spanId);
+    expect(ids).toEqual(Array.from({ length: 25_000 }, (_, i) => span(i + 1).spanId));
+  });
+
+  test('large ones, and texts of any kind', async () => {
+    await using under = await make();
+    const { store } = under;
+    const large = span(1, start(1).traceId, { attributes: { data: 'x'.repeat(12_000_000) } });
+    const odd = span(2, start(1).traceId, {
+      statusCode: 'ERROR',
+      statusMessage: 'é\u2028\u0000\ud83d\ude00 \ud800',
+      attributes: { 'a.b': [[], {}, null, 1e300], '': 0 },
+      events: [{ name: 'e', timestamp: 't', attributes: { k: 1 } }],
     });
+    store.appendSpan(large);
+    store.appendSpan(odd);
+    await store.flush();
+    expect((await store.listSpans(start(1).traceId)).items).toEqual([large, odd]);
+  });
+
+  test('a span that can not be written as JSON is refused at once, and nothing else', async () => {
+    await using under = await make();
+    const circular: Record<string, unknown> = {};
+    circular.self = circular;
+    expect(() => under.store.appendSpan(span(1, start(1).traceId, { attributes: circular }))).toThrow('JSON');
+    under.store.appendSpan(span(2));
+    await under.store.flush();
+    expect((await under.store.listSpans(start(1).traceId)).items).toEqual([span(2)]);
+  });
+}
+
+function others(make: () => Promise<StoreUnderTest>): void {
+  test('the same bytes are one blob, under the name of their hash', async () => {
+    await using under = await make();
+    const { store } = under;
+    const bytes = crypto.getRandomValues(new Uint8Array(50_000));
+    const names = await Promise.all([
+      store.putBlob(bytes, 'image/png'),
+      store.putBlob(bytes, 'image/png'),
+      store.putBlob(new Uint8Array(), 'text/plain'),
+    ]);
+    expect(names[0]).toBe(names[1]);
+    expect(names[2]).toBe('e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855');
+    const found = await store.getBlob(names[0]);
+    expect(found?.mediaType).toBe('image/png');
+    expect(Buffer.from(found?.bytes ?? []).equals(bytes)).toBe(true);
+    expect((await store.getBlob(names[2]))?.bytes).toHaveLength(0);
+    for (const none of ['0'.repeat(64), '../../etc/passwd', '']) expect(await store.getBlob(none)).toBeUndefined();
+  });
+
+  test('leases are put, replaced as a whole, listed oldest first, and dropped', async () => {
+    await using under = await make();
+    const { store } = under;
+    await store.putLease(lease('l2', { createdAt: 3 }));
+    await store.putLease(lease('l1', { jobId: 'j', traceId: 't' }));
+    expect(await store.listLeases()).toEqual([lease('l1', { jobId: 'j', traceId: 't' }), lease('l2', { createdAt: 3 })]);
+    await store.putLease(lease('l1', { target: { container: 'c' }, deadline: 99 }));
+    expect((await store.listLeases())[0]).toEqual(lease('l1', { target: { container: 'c' }, deadline: 99 }));
+    await store.dropLease('l1');
+    await store.dropLease('l1');
+    expect(await store.listLeases()).toEqual([lease('l2', { createdAt: 3 })]);
+  });
+}
+
+function whole(make: () => Promise<StoreUnderTest>): void {
+  test('what one connection wrote another reads, also after both were closed', async () => {
+    await using under = await make();
+    await under.store.createJob(job(1), []);
+    under.store.appendSpan(span(1));
+    const other = await under.reopen();
+    expect(await other.getJob(job(1).id)).toEqual(job(1));
+    await other.close();
+    await under.store.close();
+    const again = await under.reopen();
+    expect(await again.getJob(job(1).id)).toEqual(job(1));
+    expect((await again.listSpans(start(1).traceId)).items).toEqual([span(1)]);
+    await again.close();
+  });
+
+  test.each([0, -1, 1.5, Number.NaN])('a page of %d rows is refused', async (limit) => {
+    await using under = await make();
+    await expect(under.store.listJobs({ limit })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
+  });
+
+  test.each(['', 'x', '[]', '["a","b","c"]', '{"a":1}'])('the cursor %j is refused', async (cursor) => {
+    await using under = await make();
+    await expect(under.store.listJobs({ cursor })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
+    await expect(under.store.listRuns(job(1).id, { cursor })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
+    await expect(under.store.listSpans(start(1).traceId, { cursor })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
+  });
+
+  test('closing twice is fine, using it afterwards is an error', async () => {
+    await using under = await make();
+    const { store } = under;
+    const last = store.createJob(job(1), []);
+    await Promise.all([store.close(), store.close()]);
+    await last;
+    await store.close();
+    await expect(store.createJob(job(2), [])).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' });
+    await expect(store.getJob(job(1).id)).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' });
+    await expect(store.flush()).rejects.toMatchObject({ code: 'STORE_UNWRITABLE' });
+    expect(() => store.appendSpan(span(1))).toThrow('was closed');
   });
 }

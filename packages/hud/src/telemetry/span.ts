@@ -1,45 +1,99 @@
 /** A recorded step as a span, the form in which it is stored and sent, and back. */
 import type { Host } from '../host/host.ts';
-import { decode, encode } from '../protocol/codec.ts';
+import { decode, encode, snakeCase } from '../protocol/codec.ts';
+import { HudError, isHudError } from '../protocol/errors.ts';
 import { normalizeTraceId } from '../protocol/ids.ts';
-import { isPlainObject } from '../protocol/json.ts';
+import { isPlainObject, type JsonObject } from '../protocol/json.ts';
 import { STEP_SCHEMA, Step, type Span } from '../protocol/trace.ts';
 
-/** @param trace `runId` is the id as the caller had it; the trace id otherwise */
+/**
+ * Numbers that JSON lacks become null, and a step that does not match its form is kept as it is:
+ * what happened in a run is recorded, whatever it was.
+ * @param trace `runId` is the id as the caller had it; the trace id otherwise
+ * @throws HudError BAD_ARGUMENT for a circular step
+ */
 export function stepSpan(step: Step, trace: { traceId: string; runId?: string }, host: Host): Span {
-  const endTime = microseconds(step.endedAt ?? new Date(host.now()).toISOString());
+  const endTime = utcMicroseconds(step.endedAt) ?? new Date(host.now()).toISOString().replace('Z', '000Z');
+  const error = step.error ?? null;
   return {
     name: `step.${step.source}`,
     traceId: normalizeTraceId(trace.traceId),
     spanId: host.randomHex(8),
     parentSpanId: null,
     kind: 'INTERNAL',
-    startTime: step.startedAt === undefined ? endTime : microseconds(step.startedAt),
+    startTime: utcMicroseconds(step.startedAt) ?? endTime,
     endTime,
-    statusCode: step.error === undefined ? 'OK' : 'ERROR',
-    statusMessage: step.error ?? null,
+    statusCode: error === null ? 'OK' : 'ERROR',
+    statusMessage: error,
     attributes: {
       'hud.schema': STEP_SCHEMA,
       'hud.task_run_id': trace.runId ?? trace.traceId,
-      'hud.payload': withoutNulls(encode(Step, Step.parse(step))),
+      'hud.payload': payloadOf(step),
     },
     events: [],
   };
 }
 
-/** The step that a span carries; undefined for spans of other kinds. */
+/**
+ * The step that a span carries, without the members that can't be read: a number that was not finite
+ * was stored as null.
+ * @returns undefined for spans of other kinds, and for steps of a form unknown here
+ */
 export function spanStep(span: Span): Step | undefined {
-  if (span.attributes['hud.schema'] !== STEP_SCHEMA) return undefined;
-  return decode(Step, span.attributes['hud.payload'], { what: `The payload of span ${span.spanId}` });
+  const payload = span.attributes['hud.payload'];
+  if (span.attributes['hud.schema'] !== STEP_SCHEMA || !isPlainObject(payload)) return undefined;
+  const { step, unreadable } = readStep(payload);
+  if (step !== undefined || unreadable.length === 0) return step;
+  return readStep(Object.fromEntries(Object.entries(payload).filter(([key]) => !unreadable.includes(key)))).step;
 }
 
-/** Fields of the step itself that are null are left out; nulls inside data stay. */
-function withoutNulls(payload: unknown): unknown {
-  if (!isPlainObject(payload)) return payload;
-  return Object.fromEntries(Object.entries(payload).filter(([, value]) => value !== null));
+function readStep(payload: JsonObject): { step?: Step; unreadable: string[] } {
+  try {
+    return { step: decode(Step, payload), unreadable: [] };
+  } catch (error) {
+    if (!isHudError(error)) throw error;
+    const { issues = [] } = error.cause as { issues?: { path: PropertyKey[] }[] };
+    return { unreadable: issues.map(({ path }) => snakeCase(String(path[0]))) };
+  }
 }
 
-/** `2026-08-21T10:00:00.125Z` → `2026-08-21T10:00:00.125000Z`. */
-function microseconds(iso: string): string {
-  return iso.replace(/(?:\.(\d{1,6}))?Z$/, (_, digits: string | undefined) => `.${(digits ?? '').padEnd(6, '0')}Z`);
+/** Members whose own null members stand for absent ones; nulls anywhere else are data. */
+const TYPED = ['usage', 'sample', 'taskCall'];
+
+/** In the wire's spelling: absent lists and objects are there and empty, null members are not there. */
+function payloadOf(step: Step): unknown {
+  const bare = withoutNulls(withFiniteNumbers(step) as JsonObject);
+  for (const key of TYPED) if (isPlainObject(bare[key])) bare[key] = withoutNulls(bare[key]);
+  const checked = Step.safeParse(bare);
+  const asItIs: JsonObject = { messages: [], extra: {}, ...bare };
+  return encode(Step, checked.success ? checked.data : (asItIs as Step));
+}
+
+function withoutNulls(object: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null));
+}
+
+/** Deeper than any data, far from the stack's end. */
+const MAX_DEPTH = 1_000;
+
+/** The value itself when there is nothing to replace, a copy otherwise. */
+function withFiniteNumbers(value: unknown, depth = 0): unknown {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (depth > MAX_DEPTH)
+    throw new HudError('BAD_ARGUMENT', `A step is circular or nested more than ${MAX_DEPTH} deep; it can't be recorded.`);
+  if (Array.isArray(value)) {
+    const items = value.map((item) => withFiniteNumbers(item, depth + 1));
+    return items.some((item, i) => item !== value[i]) ? items : value;
+  }
+  if (!isPlainObject(value)) return value;
+  const members = Object.entries(value).map(([key, item]) => [key, withFiniteNumbers(item, depth + 1)] as const);
+  return members.some(([key, item]) => item !== value[key]) ? Object.fromEntries(members) : value;
+}
+
+/** `2026-08-21T12:00:00.125+02:00` → `2026-08-21T10:00:00.125000Z`; undefined when it is no such time. */
+function utcMicroseconds(iso: string | null | undefined): string | undefined {
+  const time = Date.parse(iso ?? '');
+  if (Number.isNaN(time)) return undefined;
+  const fraction = /\.(\d{1,6})/.exec(iso ?? '')?.[1] ?? '';
+  return new Date(time).toISOString().replace(/\.\d+Z$/, `.${fraction.padEnd(6, '0')}Z`);
 }

@@ -18,11 +18,17 @@ async function waiting(place: Workplace, flags: string[] = []): Promise<Program>
   });
   const program = place.start(['eval', 'env.ts', '--agent-module', 'agent.ts', '--all', ...flags]);
   await program.printed('stderr', /waiting[\s\S]*waiting/);
+  // The third child may still be starting: it has to be there for the count of those left behind.
+  await expect.poll(async () => (await pidsOf(place)).length, { timeout: 10_000 }).toBe(3);
   return program;
 }
 
+async function pidsOf(place: Workplace): Promise<number[]> {
+  return (await readFile(join(place.path, 'pids'), 'utf8')).trim().split('\n').map(Number);
+}
+
 async function livingProcesses(place: Workplace): Promise<number[]> {
-  const pids = (await readFile(join(place.path, 'pids'), 'utf8')).trim().split('\n').map(Number);
+  const pids = await pidsOf(place);
   expect(pids).toHaveLength(3);
   return pids.filter((pid) => {
     try {

@@ -1,0 +1,111 @@
+/** The database file: found or made, checked to be ours, set to survive anything but the loss of its disk. */
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
+import { HudError } from '../protocol/errors.ts';
+import { isCurrent, migrate } from './migrations.ts';
+import { isBusy } from './store-errors.ts';
+
+export interface FileOptions {
+  /** Absolute. */
+  directory: string;
+  readOnly: boolean;
+  /** Largest size of the database file; writes beyond it fail with STORE_FULL. */
+  maxSizeBytes?: number;
+}
+
+/** SQLite waits this long by itself, with the event loop stopped; longer waits let it run. */
+export const BLOCKING_BUSY_MS = 5;
+
+const SETTINGS = `
+  PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+  -- KiB and pages. A chunk of spans touches some 5 MiB; with less, its pages are written twice.
+  PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 2000;
+`;
+
+export function databasePath(directory: string): string {
+  return join(directory, 'hud.db');
+}
+
+/** Opens the file, which may still be any file: {@link configure} looks inside. */
+export function openFile({ directory, readOnly }: FileOptions): DatabaseSync {
+  const { DatabaseSync: Driver } = loadSqlite();
+  const path = databasePath(directory);
+  if (readOnly) return openForReading(Driver, path);
+  prepareDirectory(directory);
+  const isNew = !existsSync(path);
+  // SQLite itself would go on without the right to write, and fail at the first row.
+  if (!isNew) accessSync(path, constants.W_OK);
+  accessSync(directory, constants.W_OK);
+  const db = new Driver(path, { timeout: BLOCKING_BUSY_MS });
+  if (isNew) chmodSync(path, 0o600);
+  return db;
+}
+
+/** May be repeated when another process held the file meanwhile. */
+export function configure(db: DatabaseSync, options: FileOptions): void {
+  const path = databasePath(options.directory);
+  const isReady = isCurrent(db, path);
+  if (options.readOnly) {
+    if (!isReady)
+      throw new HudError('STORE_UNWRITABLE', `${path} is of an older version and has to be written once before it can be read.`, {
+        hint: 'Open it without `readOnly`.',
+      });
+    return;
+  }
+  db.exec(SETTINGS);
+  if (options.maxSizeBytes !== undefined) limitSize(db, options.maxSizeBytes);
+  if (!isReady) migrate(db, path);
+}
+
+function limitSize(db: DatabaseSync, maxSizeBytes: number): void {
+  const pageBytes = Number(db.prepare('PRAGMA page_size').get()?.page_size);
+  db.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxSizeBytes / pageBytes))}`);
+}
+
+/**
+ * Where even the index of the log can't be written (a read-only file system, an archive), a file that
+ * was closed properly is read as one that nobody changes.
+ */
+function openForReading(Driver: typeof DatabaseSync, path: string): DatabaseSync {
+  if (!existsSync(path))
+    throw new HudError('BAD_ARGUMENT', `There is no record at ${path}.`, {
+      hint: 'Run something first, or point HUD_DIR at another record.',
+    });
+  const db = new Driver(path, { readOnly: true, timeout: BLOCKING_BUSY_MS });
+  try {
+    db.prepare('PRAGMA user_version').get();
+    return db;
+  } catch (error) {
+    if (isBusy(error)) return db;
+    db.close();
+    if (existsSync(`${path}-wal`)) throw error;
+    const url = pathToFileURL(path);
+    url.searchParams.set('immutable', '1');
+    return new Driver(url, { readOnly: true });
+  }
+}
+
+/** Private to the user, and no business of the project's version control. */
+function prepareDirectory(directory: string): void {
+  const isOurs = mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined || basename(directory) === '.hud';
+  const ignore = join(directory, '.gitignore');
+  if (isOurs && !existsSync(ignore)) writeFileSync(ignore, '*\n');
+}
+
+/**
+ * Older engines announce on first use that SQLite is experimental; other warnings still get through.
+ * Not `import()`: the original must be back before anything else of the program runs.
+ */
+function loadSqlite(): typeof import('node:sqlite') {
+  const emit = process.emitWarning;
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
+    if (!String(warning).startsWith('SQLite is an experimental feature')) Reflect.apply(emit, process, [warning, ...rest]);
+  };
+  try {
+    return process.getBuiltinModule('node:sqlite');
+  } finally {
+    process.emitWarning = emit;
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * What is read, in SQL that SQLite and PostgreSQL share. Pages go on after the last row that was seen,
+ * so rows that come meanwhile neither repeat nor hide others.
+ */
+import { HudError } from '../protocol/errors.ts';
+import { JobRecord, Lease, RunRecord, TaskRecord } from '../protocol/record.ts';
+import { Span } from '../protocol/trace.ts';
+import { decode } from '../protocol/codec.ts';
+import { fromRow, parseCell, type Cell, type Row } from './rows.ts';
+import type { JobFilter, Page, Paged } from './store.ts';
+
+/** Runs one query. Places are `?`, taken in order. */
+export type Read = (sql: string, ...values: Cell[]) => Promise<Row[]>;
+
+export async function listJobs(read: Read, filter: JobFilter): Promise<Paged<JobRecord>> {
+  const conditions = new Conditions();
+  if (filter.status !== undefined) conditions.add('status = ?', filter.status);
+  if (filter.since !== undefined) conditions.add('created_at >= ?', filter.since);
+  if (filter.cursor !== undefined) conditions.add('(created_at, id) < (?, ?)', ...openCursor(filter.cursor, ['number', 'string']));
+  const rows = await read(
+    `SELECT * FROM jobs ${conditions.where()} ORDER BY created_at DESC, id DESC LIMIT ?`,
+    ...conditions.values,
+    limitOf(filter) + 1,
+  );
+  return paged(rows, filter, ({ created_at, id }) => [created_at, id], jobOf);
+}
+
+export async function getJob(read: Read, idOrPrefix: string): Promise<JobRecord | undefined> {
+  const row = await byPrefix(read, { table: 'jobs', column: 'id' }, idOrPrefix);
+  return row === undefined ? undefined : jobOf(row);
+}
+
+export async function listTasks(read: Read, jobId: string): Promise<TaskRecord[]> {
+  const rows = await read('SELECT * FROM tasks WHERE job_id = ? ORDER BY position, slug', jobId);
+  return rows.map((row) => fromRow(TaskRecord, row, { json: ['row'], lossless: true }));
+}
+
+/** After every task that has a place. */
+const NO_PLACE = 2_147_483_647;
+
+export async function listRuns(read: Read, jobId: string, page: Page): Promise<Paged<RunRecord>> {
+  const order = `coalesce(tasks.position, ${NO_PLACE}), runs.slug, runs.repeat, runs.attempt, runs.trace_id`;
+  const conditions = new Conditions();
+  conditions.add('runs.job_id = ?', jobId);
+  if (page.cursor !== undefined)
+    conditions.add(`(${order}) > (?, ?, ?, ?, ?)`, ...openCursor(page.cursor, ['number', 'string', 'number', 'number', 'string']));
+  const rows = await read(
+    `SELECT runs.*, coalesce(tasks.position, ${NO_PLACE}) AS place
+     FROM runs LEFT JOIN tasks ON tasks.job_id = runs.job_id AND tasks.slug = runs.slug
+     ${conditions.where()} ORDER BY ${order} LIMIT ?`,
+    ...conditions.values,
+    limitOf(page) + 1,
+  );
+  return paged(rows, page, (row) => [row.place, row.slug, row.repeat, row.attempt, row.trace_id], runOf);
+}
+
+export async function getRun(read: Read, traceIdOrPrefix: string): Promise<RunRecord | undefined> {
+  const row = await byPrefix(read, { table: 'runs', column: 'trace_id' }, traceIdOrPrefix);
+  return row === undefined ? undefined : runOf(row);
+}
+
+export async function listSpans(read: Read, traceId: string, page: Page): Promise<Paged<Span>> {
+  const [after = -1] = page.cursor === undefined ? [] : openCursor(page.cursor, ['number']);
+  const rows = await read(
+    'SELECT seq, body FROM spans WHERE trace_id = ? AND seq > ? ORDER BY seq LIMIT ?',
+    traceId,
+    after,
+    limitOf(page) + 1,
+  );
+  return paged(
+    rows,
+    page,
+    ({ seq }) => [Number(seq)],
+    ({ body }) => decode(Span, parseCell(body), { what: 'A span of the store', code: 'STORE_DAMAGED' }),
+  );
+}
+
+export async function listLeases(read: Read): Promise<Lease[]> {
+  return (await read('SELECT * FROM leases ORDER BY created_at, id')).map((row) => fromRow(Lease, row, { json: ['target'] }));
+}
+
+/** @returns undefined when the bytes were never put */
+export async function getMediaType(read: Read, sha256: string): Promise<string | undefined> {
+  const [row] = await read('SELECT media_type FROM blobs WHERE sha256 = ?', sha256);
+  return row === undefined ? undefined : String(row.media_type);
+}
+
+const jobOf = (row: Row): JobRecord => fromRow(JobRecord, row, { json: ['config'] });
+const runOf = (row: Row): RunRecord => fromRow(RunRecord, row, { json: ['grade', 'error'] });
+
+/** Ids are hexadecimal, also when they were copied from a link with dashes or in capitals. */
+async function byPrefix(read: Read, { table, column }: { table: string; column: string }, idOrPrefix: string): Promise<Row | undefined> {
+  const prefix = idOrPrefix.replaceAll('-', '').toLowerCase();
+  if (!/^[0-9a-f]{4,32}$/.test(prefix)) return undefined;
+  const rows = await read(`SELECT * FROM ${table} WHERE ${column} >= ? AND ${column} < ? LIMIT 2`, prefix, `${prefix}g`);
+  if (rows.length <= 1) return rows[0];
+  throw new HudError('BAD_ARGUMENT', `Several ids begin with ${idOrPrefix}.`, { hint: 'Give more of it.' });
+}
+
+class Conditions {
+  readonly values: Cell[] = [];
+  readonly #parts: string[] = [];
+
+  add(sql: string, ...values: Cell[]): void {
+    this.#parts.push(sql);
+    this.values.push(...values);
+  }
+
+  where(): string {
+    return this.#parts.length === 0 ? '' : `WHERE ${this.#parts.join(' AND ')}`;
+  }
+}
+
+function limitOf({ limit = 100 }: Page): number {
+  if (Number.isSafeInteger(limit) && limit >= 1) return limit;
+  throw new HudError('BAD_ARGUMENT', `A page's limit must be a whole number of at least 1, got ${limit}.`);
+}
+
+/** One row more than asked for was read: it only says that there is a next page. */
+function paged<T>(rows: Row[], page: Page, keyOf: (row: Row) => unknown[], read: (row: Row) => T): Paged<T> {
+  const shown = rows.slice(0, limitOf(page));
+  const last = shown.at(-1);
+  const hasMore = rows.length > shown.length && last !== undefined;
+  return { items: shown.map(read), ...(hasMore ? { nextCursor: JSON.stringify(keyOf(last)) } : {}) };
+}
+
+function openCursor(cursor: string, types: readonly ('string' | 'number')[]): Cell[] {
+  let values: unknown;
+  try {
+    values = JSON.parse(cursor);
+  } catch {
+    values = undefined; // refused below
+  }
+  if (Array.isArray(values) && values.length === types.length && types.every((type, i) => typeof values[i] === type))
+    return values as Cell[];
+  throw new HudError('BAD_ARGUMENT', 'This cursor is not one that a page returned.', {
+    hint: 'Leave it out to start with the first page.',
+  });
+}
