@@ -40,7 +40,7 @@ export const PACKAGES: Record<string, Package> = {
       telemetry: { rooms: ['store', 'api-client', ...BASE] },
       client: { rooms: ['capabilities', ...BASE] },
       agents: { rooms: ['client', 'capabilities', 'telemetry', 'api-client', ...BASE] },
-      runtime: { rooms: ['environment', 'api-client', ...BASE] },
+      runtime: { rooms: ['environment', 'store', 'api-client', ...BASE] },
       train: { rooms: ['client', 'api-client', ...BASE] },
       eval: { rooms: ['runtime', 'environment', 'client', 'capabilities', 'agents', 'store', 'telemetry', 'api-client', ...BASE] },
       testing: { rooms: ANY },

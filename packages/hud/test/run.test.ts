@@ -379,6 +379,7 @@ test('the stream tells what happens, verdicts after they are on disk', async () 
     'agent loop',
     'grading',
     'run-ended',
+    'group-ended',
     'job-ended',
   ]);
 });

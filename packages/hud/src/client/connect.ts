@@ -1,11 +1,12 @@
 /** Dial until the environment answers, say hello, keep the line alive. */
 import { nodeHost } from '../host/node.ts';
-import { sleep, withDeadline, type Host, type Stream, type Timer } from '../host/host.ts';
+import { sleep, withDeadline, type Host, type Stream } from '../host/host.ts';
 import { decode, encode } from '../protocol/codec.ts';
 import { HudError, messageOf } from '../protocol/errors.ts';
 import { HelloParams, HelloResult, MAX_FRAME_BYTES } from '../protocol/messages.ts';
 import { Client } from './client.ts';
 import { Connection } from './connection.ts';
+import { keepAlive, type LivenessOptions, type PeerState } from './liveness.ts';
 
 /** Where to connect: a `Runtime`, or anything with its address. */
 export interface Address {
@@ -15,9 +16,13 @@ export interface Address {
   readonly secret?: string | undefined;
   /** `ready_timeout`: seconds, overrides `readyTimeout`. */
   readonly params?: Record<string, unknown>;
+  /** How to reach it without a port: an environment in this process, which needs no watching either. */
+  readonly dial?: (() => Promise<Stream>) | undefined;
+  /** Whether its process runs, where that can be told. */
+  readonly probe?: (() => PeerState) | undefined;
 }
 
-export interface ConnectOptions {
+export interface ConnectOptions extends LivenessOptions {
   signal?: AbortSignal;
   /** Longest wait for the environment to answer, in seconds. @default 240 */
   readyTimeout?: number;
@@ -25,10 +30,6 @@ export interface ConnectOptions {
   session?: { id: string; secret?: string };
   /** Let whoever asks grade this session's task once the connection is closed. @default false */
   adoptable?: boolean;
-  /** Idle time after which the peer is asked for a sign of life, in milliseconds; 0 never asks. @default 10_000 */
-  heartbeatMs?: number;
-  /** Silence after which it counts as dead, in milliseconds. @default 20_000 */
-  patienceMs?: number;
   host?: Host;
 }
 
@@ -44,8 +45,6 @@ export async function connect(address: Address, options: ConnectOptions = {}): P
   const host = options.host ?? nodeHost;
   const readyMs = readyTimeoutMs(address, options);
   const deadline = host.monotonic() + readyMs;
-  const dial = async (signal?: AbortSignal): Promise<Stream> =>
-    await host.dial({ host: address.host, port: address.port, timeoutMs: ATTEMPT_MS, ...(signal ? { signal } : {}) });
   let waitMs = FIRST_RETRY_MS;
   for (;;) {
     options.signal?.throwIfAborted();
@@ -60,72 +59,42 @@ export async function connect(address: Address, options: ConnectOptions = {}): P
     await sleep(host, waitMs, options.signal);
     waitMs = RETRY_MS;
   }
+}
 
-  async function attempt(h: Host, a: Address, o: ConnectOptions, limitMs: number): Promise<Client> {
-    const stream = await h.dial({ host: a.host, port: a.port, timeoutMs: limitMs, ...(o.signal ? { signal: o.signal } : {}) });
-    const connection = new Connection(stream);
-    const params = encode(HelloParams, {
-      maxFrame: MAX_FRAME_BYTES,
-      secret: a.secret,
-      sessionId: o.session?.id,
-      sessionSecret: o.session?.secret,
-      adoptable: o.adoptable,
-    });
-    try {
-      const work = connection.call('hello', params, o.signal ? { signal: o.signal } : {});
-      const reply = await withDeadline(h, work, limitMs, () => silent(limitMs));
-      const hello = decode(HelloResult, reply, { what: "The environment's hello" });
-      if (hello.maxFrame !== undefined) connection.peerFrameBytes = hello.maxFrame;
-      const greet = async (): Promise<HelloResult> =>
-        decode(HelloResult, await connection.call('hello', encode(HelloParams, { sessionId: hello.sessionId, maxFrame: MAX_FRAME_BYTES })));
-      const client = new Client({ host: h, connection, hello, dial, greet });
-      keepAlive(h, connection, greet, o);
-      return client;
-    } catch (error) {
-      connection.close();
-      throw error;
-    }
+async function attempt(host: Host, address: Address, options: ConnectOptions, limitMs: number): Promise<Client> {
+  const { signal, session } = options;
+  const dial = async (until?: AbortSignal, timeoutMs = ATTEMPT_MS): Promise<Stream> =>
+    address.dial === undefined
+      ? await host.dial({ host: address.host, port: address.port, timeoutMs, ...(until ? { signal: until } : {}) })
+      : await address.dial();
+  const connection = new Connection(await dial(signal, limitMs));
+  const params = encode(HelloParams, {
+    maxFrame: MAX_FRAME_BYTES,
+    secret: address.secret,
+    sessionId: session?.id,
+    sessionSecret: session?.secret,
+    adoptable: options.adoptable,
+  });
+  try {
+    const work = connection.call('hello', params, signal ? { signal } : {});
+    const reply = await withDeadline(host, work, limitMs, () => silent(limitMs));
+    const hello = decode(HelloResult, reply, { what: "The environment's hello" });
+    if (hello.maxFrame !== undefined) connection.peerFrameBytes = hello.maxFrame;
+    const greet = async (): Promise<HelloResult> =>
+      decode(HelloResult, await connection.call('hello', encode(HelloParams, { sessionId: hello.sessionId, maxFrame: MAX_FRAME_BYTES })));
+    const client = new Client({ host, connection, hello, dial, greet });
+    const answersPing = hello.ping === true;
+    if (address.dial === undefined) keepAlive({ host, connection, answersPing, greet, dial, probe: address.probe }, options);
+    return client;
+  } catch (error) {
+    connection.close();
+    throw error;
   }
 }
 
 /** A peer that reported an error has answered; asking again would only repeat it. */
 function isRetryable(error: unknown): boolean {
   return error instanceof HudError && (error.code === 'RUNTIME_UNREACHABLE' || error.code === 'CONNECTION_LOST');
-}
-
-/**
- * Asks for a sign of life while the session is idle. A call in flight is not disturbed: the server
- * answers strictly in order, so a long grade says nothing about its health.
- */
-function keepAlive(host: Host, connection: Connection, greet: () => Promise<unknown>, options: ConnectOptions): void {
-  const everyMs = options.heartbeatMs ?? 10_000;
-  const patienceMs = options.patienceMs ?? 20_000;
-  if (everyMs <= 0) return;
-  let timer: Timer | undefined;
-  const next = (): void => {
-    timer = host.setTimer(everyMs, () => void beat(), { unref: true });
-  };
-  connection.closed.addEventListener('abort', () => timer?.cancel(), { once: true });
-  const beat = async (): Promise<void> => {
-    if (connection.closed.aborted) return;
-    if (connection.isIdle) {
-      try {
-        await withDeadline(
-          host,
-          greet(),
-          patienceMs,
-          () => new HudError('CONNECTION_LOST', `The environment gave no sign of life for ${patienceMs} ms.`),
-        );
-      } catch (error) {
-        // An error frame is a sign of life, though from a peer that wants no heartbeats.
-        if (error instanceof HudError && error.rpcCode !== undefined) return;
-        connection.close(error instanceof HudError ? error : undefined);
-        return;
-      }
-    }
-    next();
-  };
-  next();
 }
 
 function readyTimeoutMs(address: Address, options: ConnectOptions): number {

@@ -28,6 +28,8 @@ export class Connection {
   #queue: Promise<unknown> = Promise.resolve();
   /** Calls that have not been answered yet, sent or not. */
   #waiting = 0;
+  readonly #pings = new Map<number, () => void>();
+  #received = 0;
   #lastId = 0;
   #peerFrameBytes: number = PYTHON_16_FRAME_BYTES;
 
@@ -79,6 +81,21 @@ export class Connection {
     return this.#send(method, {}, undefined);
   }
 
+  /** Changes with every sign of life: bytes that came, bytes that the peer took. */
+  get activity(): string {
+    return `${this.#received} ${this.#stream.writableLength}`;
+  }
+
+  /** Settles when the peer has answered, which one of ours does at once, whatever it is working on. */
+  async ping(): Promise<void> {
+    if (this.#closed.signal.aborted) throw this.#closed.signal.reason;
+    const id = ++this.#lastId;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#pings.set(id, resolve);
+    this.#stream.write(encodeFrame(request(id, 'ping', {})));
+    await promise;
+  }
+
   close(reason: HudError = connectionLost('the client closed the connection')): void {
     this.#fail(reason);
   }
@@ -102,6 +119,7 @@ export class Connection {
   }
 
   #onData(chunk: Uint8Array): void {
+    this.#received += chunk.length;
     this.#reader.push(chunk);
     try {
       for (let frame = this.#reader.next(); frame !== undefined; frame = this.#reader.next()) this.#onFrame(frame);
@@ -111,6 +129,11 @@ export class Connection {
   }
 
   #onFrame(frame: JsonObject): void {
+    const answeredPing = typeof frame.id === 'number' ? this.#pings.get(frame.id) : undefined;
+    if (answeredPing !== undefined) {
+      this.#pings.delete(frame.id as number);
+      return answeredPing();
+    }
     const [pending] = this.#pending;
     if (pending === undefined || frame.id !== pending.id) {
       // A server that can't read a request answers with id null and closes; its words beat "wrong id".
@@ -132,6 +155,8 @@ export class Connection {
   #fail(error: HudError): void {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort(error);
+    for (const settle of this.#pings.values()) settle();
+    this.#pings.clear();
     for (const { bytes, reject } of this.#pending.splice(0)) reject(bytes > PYTHON_FRAME_BYTES ? perhapsTooLarge(error, bytes) : error);
     this.#stream.destroy();
   }

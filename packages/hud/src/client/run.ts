@@ -64,7 +64,7 @@ export class Run {
   /** {@link Run.start} on an existing run, so that a failure to start is part of its record. */
   async begin(client: Client, options: { signal?: AbortSignal } = {}): Promise<void> {
     this.#client = client;
-    const startedAt = new Date().toISOString();
+    const startedAt = this.trace.isoNow();
     const frame = await client.start(this.task.id, this.task.args, options);
     this.prompt = frame.prompt;
     this.bindings = frame.bindings ?? {};
@@ -133,7 +133,7 @@ export class Run {
    */
   async grade(options: { signal?: AbortSignal; answer?: unknown } = {}): Promise<Grade> {
     const answer = 'answer' in options ? options.answer : (this.trace.content ?? null);
-    const startedAt = new Date().toISOString();
+    const startedAt = this.trace.isoNow();
     try {
       this.verdict = await this.client.grade(answer, options.signal ? { signal: options.signal } : {});
     } catch (error) {

@@ -18,12 +18,20 @@ export class Trace {
   extra: Record<string, unknown> = {};
   readonly #sink: StepSink | undefined;
   readonly #now: () => number;
+  readonly #recordedLength: number;
   #isSealed = false;
 
-  constructor(traceId: string, options: { sink?: StepSink; now?: () => number } = {}) {
+  /** @param options `recordedLength`: how many steps the record holds of a run that ended earlier; they are not in `steps` */
+  constructor(traceId: string, options: { sink?: StepSink; now?: () => number; recordedLength?: number } = {}) {
     this.traceId = traceId;
+    this.#recordedLength = options.recordedLength ?? 0;
     this.#sink = options.sink;
     this.#now = options.now ?? Date.now;
+  }
+
+  /** Now, as steps are stamped. */
+  isoNow(): string {
+    return new Date(this.#now()).toISOString();
   }
 
   /** Nothing is recorded from now on: an agent that ignores its signal must not write into a run that ended. */
@@ -34,7 +42,7 @@ export class Trace {
   /** Appends a step, stamping its 1-based id and its end. Returns the step as recorded. */
   record(step: Step): Step {
     if (this.#isSealed) return step;
-    const endedAt = step.endedAt ?? new Date(this.#now()).toISOString();
+    const endedAt = step.endedAt ?? this.isoNow();
     const recorded: Step = { ...step, stepId: this.steps.length + 1, endedAt };
     this.steps.push(recorded);
     this.#sink?.(recorded);
@@ -55,8 +63,9 @@ export class Trace {
     return this.steps.findLast((step) => step.error !== undefined)?.error;
   }
 
+  /** Steps that were recorded, here or by the process that ran it. */
   get length(): number {
-    return this.steps.length;
+    return Math.max(this.steps.length, this.#recordedLength);
   }
 
   /** The newest value that `get` finds, looking from the last step back. */

@@ -9,6 +9,6 @@ export { Environment, environmentOf, isEnvironment, type EnvironmentInit } from 
 export { serveChildPath } from './entry.ts';
 export { loadEnvironment, sourceFiles, splitTarget, type LoadOptions } from './load.ts';
 export type { StandardSchema } from './schema.ts';
-export { bind, serve, type BindOptions, type BoundServer, type ServeOptions } from './serve.ts';
+export { bind, bindInProcess, serve, type BindOptions, type BoundServer, type LocalServer, type ServeOptions } from './serve.ts';
 export { SOURCE_SUFFIXES, isSourceFile, loadSource, loadSources } from './source.ts';
 export type { Answer, TemplateContext, TemplateFactory, TemplateFunction, TemplateOptions } from './template.ts';

@@ -1,6 +1,7 @@
 /** Bind an environment to a port, fork each connection by its first frame, shut down in order. */
 import { nodeHost } from '../host/node.ts';
 import { withDeadline, type Host, type Listener, type Peer, type Stream } from '../host/host.ts';
+import { pipe } from '../host/pipe.ts';
 import { HudError, messageOf } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import { MAX_FRAME_BYTES, PORT_ANNOUNCEMENT, PYTHON_FRAME_BYTES } from '../protocol/messages.ts';
@@ -54,6 +55,32 @@ const CLOSE_CONNECTIONS_MS = 5_000;
  * @throws HudError PORT_IN_USE, or TEMPLATE_FAILED when a hook failed; the shutdown hooks have run then
  */
 export async function bind(environment: Environment, options: BindOptions = {}): Promise<BoundServer> {
+  const server = await startServer(environment, options);
+  try {
+    return await server.listen(options.host ?? '127.0.0.1', options.port ?? 0);
+  } catch (error) {
+    await environment.stop();
+    throw error;
+  }
+}
+
+/** A served environment without a port: whoever holds it opens connections. */
+export interface LocalServer extends AsyncDisposable {
+  /** A new connection, seen from the client's end. */
+  connect(): Stream;
+  /** As of {@link BoundServer}. */
+  close(): Promise<void>;
+}
+
+/**
+ * {@link bind} for clients in this process: the same protocol over memory.
+ * @throws HudError TEMPLATE_FAILED when an initialize hook failed
+ */
+export async function bindInProcess(environment: Environment, options: Omit<BindOptions, 'host' | 'port'> = {}): Promise<LocalServer> {
+  return await startServer(environment, options);
+}
+
+async function startServer(environment: Environment, options: BindOptions): Promise<Server> {
   const system = options.system ?? nodeHost;
   environment.onWarning(options.onWarning ?? (() => {}));
   const access = new Access(options, system.randomHex(32));
@@ -68,13 +95,7 @@ export async function bind(environment: Environment, options: BindOptions = {}):
         `The initialize hooks of environment '${environment.name}' did not finish within ${limitMs / 1000} s.`,
       ),
   );
-  const server = new Server(environment, access, system, options);
-  try {
-    return await server.listen(options.host ?? '127.0.0.1', options.port ?? 0);
-  } catch (error) {
-    await environment.stop();
-    throw error;
-  }
+  return new Server(environment, access, system, options);
 }
 
 export interface ServeOptions extends BindOptions {
@@ -106,7 +127,7 @@ Environment.prototype.serve = function serveThis(this: Environment, options?: Se
   return serve(this, options);
 };
 
-class Server implements BoundServer {
+class Server implements BoundServer, LocalServer {
   readonly #environment: Environment;
   readonly #access: Access;
   readonly #system: Host;
@@ -130,6 +151,12 @@ class Server implements BoundServer {
   async listen(host: string, port: number): Promise<this> {
     this.#listener = await this.#system.listen({ host, port }, (stream, peer) => this.#accept(stream, peer));
     return this;
+  }
+
+  connect(): Stream {
+    const [ours, theirs] = pipe();
+    this.#accept(ours, { address: '', isLoopback: true });
+    return theirs;
   }
 
   get host(): string {

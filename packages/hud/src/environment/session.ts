@@ -39,7 +39,7 @@ export async function serveSession(frames: FrameStream, first: JsonObject, conte
     let frame: JsonObject | undefined = first;
     while (frame !== undefined) {
       const handling = session.handle(frame);
-      const next = frames.next();
+      const next = session.next();
       next.then((ahead) => (isInterrupt(ahead) ? session.interrupt() : undefined)).catch(() => {}); // awaited below
       if ((await handling) === 'ended') return;
       frame = await next;
@@ -85,6 +85,15 @@ class Session {
     this.#state = context.sessions.open();
   }
 
+  /** The next frame that is no ping: those are answered as they come, also while a request is being handled. */
+  async next(): Promise<JsonObject | undefined> {
+    for (;;) {
+      const frame = await this.#frames.next();
+      if (frame?.method !== 'ping' || frame.id === undefined || !this.#isAdmitted) return frame;
+      await this.#frames.write(resultReply(frame.id, {}));
+    }
+  }
+
   async handle(request: JsonObject): Promise<'ended' | 'open'> {
     const isNotification = request.id === undefined || request.id === null;
     this.#isInterrupted = false;
@@ -124,6 +133,8 @@ class Session {
         return await this.#solve();
       case 'tasks.cancel':
         return await this.#cancel({ cancelled: true });
+      case 'ping':
+        return {};
       case 'bye':
         return await this.#cancel({ goodbye: true });
       default: {
@@ -156,7 +167,13 @@ class Session {
     this.#state.secret ??= host.randomHex(32);
     if (params.adoptable !== undefined) this.#state.adoptable = params.adoptable;
     const tickets = Object.fromEntries(bindings.map(({ name }) => [name, access.ticket(this.#state.id, name)]));
-    return encode(HelloResult, { ...result, maxFrame: maxFrameBytes, sessionSecret: this.#state.secret, tickets }) as JsonObject;
+    return encode(HelloResult, {
+      ...result,
+      maxFrame: maxFrameBytes,
+      ping: true,
+      sessionSecret: this.#state.secret,
+      tickets,
+    }) as JsonObject;
   }
 
   async #start({ id, args }: JsonObject): Promise<JsonObject> {

@@ -1,186 +1,292 @@
-/** Tasks × group → rollouts, as many at once as allowed, each recorded before it is told. */
+/** Slots → rollouts, as many at once as there is room for, each recorded before it is told. */
 import type { Agent } from '../agents/agent.ts';
 import { Run } from '../client/run.ts';
 import { Trace } from '../client/trace.ts';
-import { nodeHost } from '../host/node.ts';
-import { withDeadline, type Host } from '../host/host.ts';
-import { HudError, toHudError } from '../protocol/errors.ts';
-import type { RunFinish } from '../protocol/record.ts';
-import type { Task } from '../protocol/task.ts';
+import { sleep, withDeadline, type Host } from '../host/host.ts';
+import { HudError, isHudError, mayPass, type FaultClass } from '../protocol/errors.ts';
+import type { RunStart } from '../protocol/record.ts';
 import type { Step } from '../protocol/trace.ts';
-import type { ProviderObject } from '../runtime/index.ts';
+import { Runtime, type PlaceCost, type ProviderObject } from '../runtime/index.ts';
+import type { Leases } from '../store/index.ts';
 import { stepSpan } from '../telemetry/index.ts';
+import { machineAdmission, type Admission } from './admission.ts';
 import type { RunEvent } from './contract.ts';
+import { GroupDeadlines } from './groups.ts';
 import type { Job } from './job.ts';
-import { rollout } from './rollout.ts';
+import { runFinish } from './run-record.ts';
+import { rollout, type Ended } from './rollout.ts';
+import { SlotQueue, type Slot } from './slot-queue.ts';
 
 export interface Batch {
   job: Job;
-  tasks: readonly Task[];
-  group: number;
+  /** By task, in order. */
+  groups: readonly Slot[][];
   agent: Agent;
   provider: ProviderObject;
-  maxConcurrent: number | undefined;
-  rolloutTimeout: number | undefined;
+  maxConcurrent: number;
+  /** Seconds. */
+  rolloutTimeout: number;
+  /** Seconds from the start of a group's first run; undefined: no limit of its own. */
+  groupTimeout: number | undefined;
+  /** Seconds of silence that count as death. */
+  patience: number;
+  retries: number;
+  retryOn: readonly FaultClass[];
   signal: AbortSignal | undefined;
-  host?: Host;
+  host: Host;
+  leases: Leases;
+  admission?: Admission;
   emit: (event: RunEvent) => void;
 }
 
-interface Slot {
-  task: Task;
-  repeat: number;
-  groupId: string;
-}
-
 const TEARDOWN_MS = 15_000;
+/** How long a verdict waits for a record that can't be written, in milliseconds. */
+const RECORD_MS = 10_000;
+const RECORD_RETRY_MS = 500;
 
 /**
  * Runs every slot. A rollout never fails the batch; what does: the record can't be written, or the
  * signal fired. In-flight rollouts are cancelled then, and their places torn down before this rejects.
  */
 export async function runBatch(batch: Batch): Promise<void> {
-  const host = batch.host ?? nodeHost;
-  const stop = new AbortController();
-  const signal = AbortSignal.any([
-    stop.signal,
-    ...(batch.signal ? [batch.signal] : []),
-    ...(batch.job.store ? [batch.job.store.failed] : []),
-  ]);
-  const slots = expand(batch, host);
-  const ended: number[] = [];
-  const teardowns = new Set<Promise<unknown>>();
-  const base = batch.job.runs.length;
-  await using _scope = await batch.provider.open?.();
-  try {
-    await eachSlot(slots, batch.maxConcurrent ?? batch.provider.defaultConcurrency ?? slots.length, signal, async (slot, index) => {
-      const { run, teardown } = await runSlot(slot, batch, host, signal);
-      batch.job.runs.splice(base + insertSorted(ended, index), 0, run);
-      batch.emit({ type: 'run-ended', job: batch.job, run });
-      teardowns.add(teardown);
-      // The place counts against the limit until it is gone, unless its rollout ran out of time.
-      const settled = teardown.finally(() => teardowns.delete(teardown));
-      if (run.class !== 'timeout') await settled;
+  await using _scope = await batch.provider.open?.({ leases: batch.leases });
+  await new Dispatcher(batch).run();
+}
+
+class Dispatcher {
+  readonly #batch: Batch;
+  readonly #queue: SlotQueue;
+  readonly #deadlines: GroupDeadlines;
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #running = new Set<Promise<void>>();
+  readonly #teardowns = new Set<Promise<unknown>>();
+  /** Fires when the last run has ended. */
+  readonly #over = new AbortController();
+  /** Writes of the record that have failed and are tried again; no run starts meanwhile. */
+  #failing = 0;
+  #failure: { error: unknown } | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(batch: Batch) {
+    const { host, groupTimeout, groups, maxConcurrent } = batch;
+    this.#batch = batch;
+    // With a deadline a group's runs must start together, so none goes ahead.
+    const lookahead = groupTimeout === undefined && groups.some((slots) => slots.length > 1) ? 2 * Math.min(maxConcurrent, 64) : 0;
+    this.#queue = new SlotQueue(groups, { now: () => host.monotonic(), lookahead });
+    this.#deadlines = new GroupDeadlines(batch);
+    this.#signal = batch.signal === undefined ? this.#stop.signal : AbortSignal.any([this.#stop.signal, batch.signal]);
+  }
+
+  async run(): Promise<void> {
+    const { host } = this.#batch;
+    const watching = this.#watchRecord();
+    this.#signal.addEventListener('abort', () => this.#wake?.(), { once: true });
+    try {
+      await this.#dispatch();
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      if (this.#failure !== undefined) this.#stop.abort(this.#failure.error);
+      await Promise.all(this.#running);
+      this.#over.abort();
+      await watching;
+      this.#deadlines[Symbol.dispose]();
+      await withDeadline(host, Promise.allSettled(this.#teardowns), TEARDOWN_MS, teardownTimedOut);
+    }
+    if (this.#failure !== undefined) throw this.#failure.error;
+    this.#batch.signal?.throwIfAborted();
+  }
+
+  /** One at a time is let in, so that a hundred thousand waiting slots cost nothing. */
+  async #dispatch(): Promise<void> {
+    const { maxConcurrent, admission = machineAdmission(), provider, job, emit } = this.#batch;
+    using share = admission.open(costOf(this.#batch.agent, provider), (held) => emit({ type: 'held', job, held }));
+    while (!this.#isStopped) {
+      if (this.#queue.size === 0 && this.#running.size === 0) return;
+      if (this.#queue.size === 0 || this.#running.size >= maxConcurrent || this.#failing > 0) {
+        await this.#change();
+        continue;
+      }
+      const release = await share.enter(this.#signal);
+      const slot = this.#isStopped ? undefined : this.#queue.take();
+      if (slot === undefined) release();
+      else this.#start(slot, release);
+    }
+  }
+
+  get #isStopped(): boolean {
+    return this.#signal.aborted || this.#failure !== undefined;
+  }
+
+  async #change(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (this.#isStopped) resolve();
     });
-  } catch (error) {
-    stop.abort(error);
-    throw error;
-  } finally {
-    await withDeadline(
+  }
+
+  #start(slot: Slot, release: () => void): void {
+    const running = this.#runSlot(slot, release)
+      .catch((error: unknown) => this.#fail(error))
+      .finally(() => {
+        this.#running.delete(running);
+        this.#wake?.();
+      });
+    this.#running.add(running);
+  }
+
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#wake?.();
+  }
+
+  /** Steps are written in the background: when that fails, nothing new starts until it works again. */
+  async #watchRecord(): Promise<void> {
+    const { store } = this.#batch.job;
+    while (store !== undefined && !this.#over.signal.aborted) {
+      const { failed } = store;
+      if (!failed.aborted) await firstOf(failed, this.#over.signal);
+      if (!failed.aborted) return;
+      try {
+        await this.#written(() => store.flush());
+      } catch (error) {
+        this.#fail(error);
+        return this.#stop.abort(error);
+      }
+    }
+  }
+
+  /**
+   * A write that waits a while for a disk that is full or fails: what it holds was paid for.
+   * @throws HudError STORE_* when it still fails then
+   */
+  async #written(write: () => Promise<unknown> | undefined): Promise<void> {
+    const { host } = this.#batch;
+    const deadline = host.monotonic() + RECORD_MS;
+    let hasFailed = false;
+    try {
+      for (;;) {
+        try {
+          await write();
+          return;
+        } catch (error) {
+          if (!isHudError(error) || error.code === 'BAD_ARGUMENT' || host.monotonic() >= deadline) throw error;
+        }
+        if (!hasFailed) this.#failing += 1;
+        hasFailed = true;
+        await sleep(host, RECORD_RETRY_MS);
+      }
+    } finally {
+      if (hasFailed) this.#failing -= 1;
+      if (hasFailed) this.#wake?.();
+    }
+  }
+
+  async #runSlot(slot: Slot, release: () => void): Promise<void> {
+    let ended: Ended;
+    try {
+      ended = await this.#attempt(slot);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    const teardown = ended.teardown.finally(() => {
+      this.#teardowns.delete(teardown);
+      release();
+    });
+    this.#teardowns.add(teardown);
+    // The place counts against the limit until it is gone, unless its rollout ran out of time.
+    if (ended.run.class === 'timeout') release();
+    else await teardown;
+  }
+
+  /** One try of one slot, to its verdict on disk. @throws HudError STORE_* */
+  async #attempt(slot: Slot): Promise<Ended> {
+    const { job, agent, provider, host, emit, leases, rolloutTimeout, patience } = this.#batch;
+    const run = this.#makeRun(slot);
+    const row: RunStart = {
+      traceId: run.traceId,
+      jobId: job.id,
+      slug: run.slug,
+      taskId: run.taskId,
+      repeat: slot.repeat,
+      attempt: slot.attempt,
+      groupId: slot.groupId,
+      agent: agent.name,
+      ...(agent.model === undefined ? {} : { model: agent.model }),
+      startedAt: host.now(),
+    };
+    await this.#written(() => job.store?.startRun(row));
+    emit({ type: 'run-started', job, run });
+    const ended = await rollout(run, {
+      agent,
+      provider,
       host,
-      Promise.allSettled(teardowns),
-      TEARDOWN_MS,
-      () => new HudError('RUNTIME_UNREACHABLE', `Some environments were not torn down within ${TEARDOWN_MS / 1000} s.`),
-    );
+      leases,
+      rolloutTimeout,
+      patience,
+      signal: this.#deadlines.started(slot, this.#signal),
+      upcoming: this.#queue.size,
+      onPhase: (phase) => emit({ type: 'phase', job, run, phase }),
+    });
+    const finish = runFinish(run, host);
+    await this.#written(() => job.store?.finishRun(run.traceId, finish));
+    this.#queue.ended(slot);
+    this.#tell(slot, run);
+    return ended;
+  }
+
+  #makeRun(slot: Slot): Run {
+    const { job, host, emit } = this.#batch;
+    const traceId = host.randomHex(16);
+    const onStep = (step: Step): void => {
+      job.store?.appendSpan(stepSpan(step, { traceId }, host));
+      emit({ type: 'step', job, run, step });
+    };
+    const trace = new Trace(traceId, { sink: onStep, now: () => host.now() });
+    const { task, repeat, attempt, groupId } = slot;
+    const run: Run = new Run({ task, trace, jobId: job.id, groupId, repeat, attempt });
+    return run;
+  }
+
+  #tell(slot: Slot, run: Run): void {
+    const { job, emit, retries } = this.#batch;
+    const mayRetry = slot.tries < retries && !this.#isStopped && this.#isWorthRetrying(run);
+    if (mayRetry) {
+      job.retried.push(run);
+      this.#queue.retry({ ...slot, attempt: slot.attempt + 1, tries: slot.tries + 1 });
+      emit({ type: 'run-retried', job, run });
+      this.#wake?.();
+      return;
+    }
+    job.add(run, slot.order);
+    emit({ type: 'run-ended', job, run });
+    const group = this.#deadlines.ended(slot, run);
+    if (group !== undefined) emit({ type: 'group-ended', job, ...group });
+  }
+
+  /** A class that is named is tried again whatever its error; by itself only what may pass, in a place that is brought up anew. */
+  #isWorthRetrying({ error, class: kind }: Run): boolean {
+    const { retryOn, provider } = this.#batch;
+    if (kind === undefined || kind === 'graded' || kind === 'cancelled' || error === undefined) return false;
+    if (retryOn.includes(kind)) return true;
+    return (kind === 'boot' || kind === 'sandbox') && mayPass(error) && !(provider instanceof Runtime);
   }
 }
 
-/** @returns where the value went; runs end nearly in order, so this looks from the end */
-function insertSorted(sorted: number[], value: number): number {
-  const at = sorted.findLastIndex((other) => other < value) + 1;
-  sorted.splice(at, 0, value);
-  return at;
+/** A model's connection stays open between calls. */
+const MODEL_DESCRIPTORS = 1;
+
+function costOf(agent: Agent, { cost = {} }: ProviderObject): PlaceCost {
+  return agent.model === undefined ? cost : { ...cost, descriptors: (cost.descriptors ?? 0) + MODEL_DESCRIPTORS };
 }
 
-function expand({ tasks, group }: Batch, host: Host): Slot[] {
-  return tasks.flatMap((task) => {
-    const groupId = host.randomHex(16);
-    return Array.from({ length: group }, (_, repeat) => ({ task, repeat, groupId }));
-  });
+async function firstOf(...signals: AbortSignal[]): Promise<void> {
+  const either = AbortSignal.any(signals);
+  if (!either.aborted) await new Promise<void>((resolve) => either.addEventListener('abort', () => resolve(), { once: true }));
 }
 
-/** Workers that pull, so that a hundred thousand waiting slots cost nothing. */
-async function eachSlot(
-  slots: readonly Slot[],
-  width: number,
-  signal: AbortSignal,
-  work: (slot: Slot, index: number) => Promise<void>,
-): Promise<void> {
-  let next = 0;
-  let failure: { error: unknown } | undefined;
-  const pull = async (): Promise<void> => {
-    while (next < slots.length && !signal.aborted && failure === undefined) {
-      const index = next++;
-      try {
-        await work(slots[index] as Slot, index);
-      } catch (error) {
-        failure ??= { error };
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(width, slots.length) }, pull));
-  if (failure !== undefined) throw failure.error;
-  signal.throwIfAborted();
-}
-
-async function runSlot(slot: Slot, batch: Batch, host: Host, signal: AbortSignal): Promise<Awaited<ReturnType<typeof rollout>>> {
-  const { job, agent, provider, emit } = batch;
-  const traceId = host.randomHex(16);
-  const onStep = (step: Step): void => {
-    job.store?.appendSpan(stepSpan(step, { traceId }, host));
-    emit({ type: 'step', job, run, step });
-  };
-  const trace = new Trace(traceId, { sink: onStep, now: () => host.now() });
-  const run: Run = new Run({ task: slot.task, trace, jobId: job.id, groupId: slot.groupId, repeat: slot.repeat });
-  await job.store?.startRun({
-    traceId,
-    jobId: job.id,
-    slug: run.slug,
-    taskId: run.taskId,
-    repeat: run.repeat,
-    attempt: run.attempt,
-    groupId: slot.groupId,
-    agent: agent.name,
-    ...(agent.model === undefined ? {} : { model: agent.model }),
-    startedAt: host.now(),
-  });
-  emit({ type: 'run-started', job, run });
-  const ended = await rollout(run, {
-    agent,
-    provider,
-    host,
-    signal,
-    rolloutTimeout: batch.rolloutTimeout,
-    onPhase: (phase) => emit({ type: 'phase', job, run, phase }),
-  });
-  await job.store?.finishRun(traceId, finishOf(run, host));
-  return ended;
-}
-
-/** The row that ends a run in the record. */
-function finishOf(run: Run, host: Host): RunFinish {
-  const { trace, verdict, error } = run;
-  const usages = trace.collect((step) => (step.source === 'agent' ? step.usage : undefined));
-  const total = (pick: (usage: (typeof usages)[number]) => number | undefined): number | undefined => {
-    const values = usages.map(pick).filter((value) => value !== undefined);
-    return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0);
-  };
-  const isGraded = Object.keys(verdict.raw).length > 0;
-  return withoutUndefined({
-    class: run.class ?? 'cancelled',
-    status: trace.status ?? 'error',
-    stopReason: trace.stopReason,
-    reward: isGraded ? verdict.reward : undefined,
-    grade: isGraded ? verdict.raw : undefined,
-    answer: trace.content,
-    error:
-      error === undefined ? undefined : withoutUndefined({ code: error.code, message: error.message, hint: error.hint, data: error.data }),
-    runtime: run.runtime,
-    steps: trace.length,
-    promptTokens: total((usage) => usage.promptTokens),
-    completionTokens: total((usage) => usage.completionTokens),
-    costUsd: total((usage) => usage.costUsd),
-    endedAt: host.now(),
-  }) as RunFinish;
-}
-
-function withoutUndefined<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as T;
-}
-
-/** Marks the job's end in the record, whatever it was. */
-export async function closeJob(job: Job, failure: unknown): Promise<void> {
-  const error = failure === undefined ? undefined : toHudError(failure);
-  const status = error === undefined ? 'completed' : error.code === 'CANCELLED' ? 'cancelled' : 'failed';
-  await job.store?.updateJob(job.id, { status, endedAt: nodeHost.now(), ...(error === undefined ? {} : { error: error.message }) });
+function teardownTimedOut(): HudError {
+  return new HudError('RUNTIME_UNREACHABLE', `Some environments were not torn down within ${TEARDOWN_MS / 1000} s.`);
 }

@@ -1,9 +1,11 @@
 /** What running tasks takes and tells; `taskset.ts` runs, `rollout.ts` is one run, `job.ts` the receipt. */
 import type { Host } from '../host/host.ts';
 import type { Run } from '../client/run.ts';
+import type { FaultClass } from '../protocol/errors.ts';
 import type { Step } from '../protocol/trace.ts';
 import type { Provider } from '../runtime/provider.ts';
 import type { Store } from '../store/store.ts';
+import type { Admission, Held } from './admission.ts';
 import type { Job } from './job.ts';
 
 export interface RunOptions {
@@ -11,14 +13,33 @@ export interface RunOptions {
   runtime?: Provider;
   /** Repeats of each task, at least 1. @default the job's, else 1 */
   group?: number;
-  /** Rollouts in flight at once, at least 1. @default no limit but the machine's */
+  /** Rollouts in flight at once, at least 1. @default as many as the machine has room for */
   maxConcurrent?: number;
-  /** An open job to add to, instead of a new one. */
-  job?: Job;
+  /**
+   * An open job to add to, instead of a new one; or the id of a recorded one to go on with: what it
+   * finished is taken from the record, and only the rest runs.
+   */
+  job?: Job | string;
+  /** Classes whose recorded runs are tried again when a job goes on; graded ones never are. @default ['cancelled'] */
+  rerun?: readonly FaultClass[];
+  /** How often a run is tried again at most. @default 1 */
+  retries?: number;
+  /**
+   * Classes that are tried again, whatever the error. @default none; by themselves only lost
+   * connections and killed environments are, which may pass
+   */
+  retryOn?: readonly FaultClass[];
   /** Name of the new job. @default made from the tasks */
   name?: string;
-  /** Deadline of a whole rollout, in seconds: no grade beyond it. */
+  /** Deadline of a whole rollout, in seconds: no grade beyond it. @default 86_400 */
   rolloutTimeout?: number;
+  /**
+   * Seconds after which a group is no longer waited for: its runs that have not ended become class
+   * `timeout`. Runs of a group start together then. @default no limit but `rolloutTimeout`
+   */
+  groupTimeout?: number;
+  /** Seconds without a sign of life after which an environment counts as dead. @default 10 */
+  patience?: number;
   /** Interrupts: running rollouts are cancelled, none is graded. */
   signal?: AbortSignal;
   /** Where everything is recorded; `false` records nothing. @default `.hud` in the current directory, or HUD_DIR */
@@ -26,18 +47,27 @@ export interface RunOptions {
   /** Kept in the job's record: whatever is needed to go on with it. */
   config?: Record<string, unknown>;
   host?: Host;
+  /** Decides how many run at once. @default one for all batches of this process, by what this machine has */
+  admission?: Admission;
 }
 
 export type Phase = 'provisioning' | 'starting task' | 'agent loop' | 'grading' | 'verifying';
 
 /** What happens while tasks run, in order of time. Steps of different runs interleave. */
 export type RunEvent =
+  /** `job.runs` holds what the record had already; `total` counts that in. */
   | { type: 'job-started'; job: Job; total: number }
   | { type: 'run-started'; job: Job; run: Run }
   | { type: 'phase'; job: Job; run: Run; phase: Phase }
   | { type: 'step'; job: Job; run: Run; step: Step }
   /** Its verdict is on disk. */
   | { type: 'run-ended'; job: Job; run: Run }
+  /** It ended with a fault and will be tried again; this attempt stays in the record. */
+  | { type: 'run-retried'; job: Job; run: Run }
+  /** Every run of the group has ended, or was released by its deadline. */
+  | { type: 'group-ended'; job: Job; groupId: string; runs: Run[] }
+  /** The machine has no room for more, and for want of what; undefined: it has again. */
+  | { type: 'held'; job: Job; held: Held | undefined }
   | { type: 'job-ended'; job: Job };
 
 /** Numbers that add up: `n` plus all of `excluded` is the number of runs that ended. */

@@ -1,10 +1,15 @@
 /** The receipt of a batch: its runs, and numbers over them that always add up. */
 import type { Run } from '../client/run.ts';
+import type { Host } from '../host/host.ts';
 import { nodeHost } from '../host/node.ts';
-import { HudError } from '../protocol/errors.ts';
+import { HudError, toHudError, type RunClass } from '../protocol/errors.ts';
 import type { JobRecord } from '../protocol/record.ts';
-import { openStore, type Store } from '../store/index.ts';
+import type { Task } from '../protocol/task.ts';
+import { claimJob, endInterrupted, openStore, type Store } from '../store/index.ts';
 import type { JobSummary } from './contract.ts';
+import { Journal } from './journal.ts';
+import { recordedRun } from './run-record.ts';
+import type { Slot } from './slot-queue.ts';
 import { interval95, mean, populationStd } from './statistics.ts';
 
 export interface JobInit {
@@ -15,6 +20,13 @@ export interface JobInit {
   tasksetName?: string;
   /** Where its runs are recorded; undefined: nowhere. */
   store?: Store;
+  host?: Host;
+}
+
+export interface JobOptions {
+  /** @default `.hud` in the current directory, or HUD_DIR; `false` for none */
+  store?: Store | false;
+  host?: Host;
 }
 
 export class Job {
@@ -26,13 +38,24 @@ export class Job {
   readonly tasksetId: string | undefined;
   readonly tasksetName: string | undefined;
   readonly store: Store | undefined;
-  /** Those that ended, task by task in the order of the taskset, then by repeat. */
+  /** The last attempt of each repeat that ended, task by task in the order of the taskset, then by repeat. */
   readonly runs: Run[] = [];
+  /** Earlier attempts that this process made and tried again. */
+  readonly retried: Run[] = [];
+  readonly #host: Host;
+  /** Places of {@link runs} in the order of all slots. */
+  readonly #orders: number[] = [];
+  /** Repeats given out so far, by slug: every batch takes the next ones. */
+  readonly #repeats = new Map<string, number>();
+  #slots = 0;
+  #journal: Journal | undefined;
   #ownStore: Store | undefined;
+  #letGo: (() => Promise<void>) | undefined;
   #isEnded = false;
 
   constructor(init: JobInit) {
-    this.id = init.id ?? nodeHost.randomHex(16);
+    this.#host = init.host ?? nodeHost;
+    this.id = init.id ?? this.#host.randomHex(16);
     this.name = init.name;
     this.group = init.group ?? 1;
     this.tasksetId = init.tasksetId;
@@ -42,30 +65,104 @@ export class Job {
       throw new HudError('BAD_ARGUMENT', `A job's group must be at least 1, got ${init.group}.`);
   }
 
-  /**
-   * Opens a job that spans several calls of `run`, such as a training session. `await using` ends it.
-   * @param options `store` as for `run`: `.hud` by default, `false` for none
-   */
-  static async start(name: string, options: Omit<JobInit, 'name' | 'id' | 'store'> & { store?: Store | false } = {}): Promise<Job> {
+  /** Opens a job that spans several calls of `run`, such as a training session. `await using` ends it. */
+  static async start(name: string, options: Omit<JobInit, 'name' | 'id' | 'store'> & JobOptions = {}): Promise<Job> {
     const { store: given, ...rest } = options;
     const own = given === undefined ? await openStore() : undefined;
     const store = given === false ? undefined : (given ?? own);
     const job = new Job({ name, ...rest, ...(store === undefined ? {} : { store }) });
     job.#ownStore = own;
-    await store?.createJob(job.record(), []);
+    await job.open(job.record(), []);
     return job;
   }
 
-  /** Marks the job as over, and closes the record if the job opened it. May be called twice. */
-  async end(): Promise<void> {
+  /**
+   * Goes on with a recorded job, also one whose process was killed. What it finished is not run again:
+   * calls of `run` with the same tasks get those runs from the record, and try the interrupted ones once more.
+   * @param id or an unambiguous prefix of it
+   * @throws HudError JOB_NOT_FOUND; JOB_RUNNING while another process runs it
+   */
+  static async resume(id: string, options: JobOptions = {}): Promise<Job> {
+    if (options.store === false) throw new HudError('BAD_ARGUMENT', 'A job can be resumed only from a record.');
+    const own = options.store === undefined ? await openStore() : undefined;
+    try {
+      const store = options.store ?? (own as Store);
+      const job = await resumeFrom(store, id, options.host ?? nodeHost);
+      job.#ownStore = own;
+      return job;
+    } catch (error) {
+      await own?.close();
+      throw error;
+    }
+  }
+
+  /** Registers a new job, and this process as the one that runs it. */
+  async open(record: JobRecord, tasks: readonly Task[]): Promise<void> {
+    if (this.store === undefined) return;
+    this.#letGo = await claimJob(this.store, this.#host, this.id);
+    await this.store.createJob(record, taskRows(tasks));
+  }
+
+  /** @internal for {@link Job.resume} */
+  adopt(journal: Journal, letGo: () => Promise<void>): this {
+    this.#journal = journal;
+    this.#letGo = letGo;
+    return this;
+  }
+
+  /**
+   * Marks the job as over, and closes the record if the job opened it. May be called twice.
+   * @param failure what ended it early
+   */
+  async end(failure?: unknown): Promise<void> {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    await this.store?.updateJob(this.id, { status: 'completed', endedAt: nodeHost.now() });
-    await this.#ownStore?.close();
+    const error = failure === undefined ? undefined : toHudError(failure);
+    const status = error === undefined ? 'completed' : error.code === 'CANCELLED' ? 'cancelled' : 'failed';
+    try {
+      await this.store?.updateJob(this.id, { status, endedAt: this.#host.now(), ...(error === undefined ? {} : { error: error.message }) });
+      await this.#letGo?.();
+    } finally {
+      await this.#ownStore?.close();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.end();
+  }
+
+  /**
+   * The next `group` repeats of each task: those to run, and those that the record has.
+   * @param rerun classes whose recorded runs are tried again; a graded run never is
+   * @throws HudError BAD_TASK when a task changed since the job began
+   */
+  async plan(tasks: readonly Task[], group: number, rerun: readonly RunClass[]): Promise<Slot[][]> {
+    this.#journal?.checkSame(tasks);
+    await this.store?.addTasks(this.id, taskRows(tasks));
+    return tasks.map((task) => this.#planTask(task, group, rerun)).filter((slots) => slots.length > 0);
+  }
+
+  #planTask(task: Task, group: number, rerun: readonly RunClass[]): Slot[] {
+    const first = this.#repeats.get(task.slug) ?? 0;
+    this.#repeats.set(task.slug, first + group);
+    const repeats = Array.from({ length: group }, (_, i) => first + i);
+    const recorded = repeats.map((repeat) => this.#journal?.get(task.slug, repeat));
+    const groupId = recorded.find((run) => run?.groupId !== undefined)?.groupId ?? this.#host.randomHex(16);
+    const slots: Slot[] = [];
+    for (const [i, repeat] of repeats.entries()) {
+      const earlier = recorded[i];
+      const order = this.#slots++;
+      if (this.#journal?.isDone(earlier, rerun)) this.add(recordedRun(earlier, task), order);
+      else slots.push({ task, order, repeat, attempt: (earlier?.attempt ?? 0) + 1, tries: 0, groupId });
+    }
+    return slots;
+  }
+
+  /** Puts a run that ended where its slot is. */
+  add(run: Run, order: number): void {
+    const at = this.#orders.findLastIndex((other) => other < order) + 1; // runs end nearly in order
+    this.#orders.splice(at, 0, order);
+    this.runs.splice(at, 0, run);
   }
 
   /** Mean reward over graded runs; 0 when there is none. Faults are no zeros: they are left out, see {@link summary}. */
@@ -112,11 +209,36 @@ export class Job {
       status: 'running',
       ...(this.tasksetName === undefined ? {} : { tasksetName: this.tasksetName }),
       ...(this.tasksetId === undefined ? {} : { tasksetId: this.tasksetId }),
-      createdAt: nodeHost.now(),
+      createdAt: this.#host.now(),
       config: {},
       ...details,
     };
   }
+}
+
+async function resumeFrom(store: Store, id: string, host: Host): Promise<Job> {
+  const record = await store.getJob(id);
+  if (record === undefined) {
+    throw new HudError('JOB_NOT_FOUND', `There is no job ${id} in ${store.location}.`, { hint: '`hud jobs` lists what is there.' });
+  }
+  const letGo = await claimJob(store, host, record.id);
+  await endInterrupted(store, host, record.id);
+  await store.reopenJob(record.id);
+  const { name, group, tasksetId, tasksetName } = record;
+  const job = new Job({
+    id: record.id,
+    name,
+    group,
+    store,
+    host,
+    ...(tasksetId === undefined ? {} : { tasksetId }),
+    ...(tasksetName === undefined ? {} : { tasksetName }),
+  });
+  return job.adopt(await Journal.read(store, record), letGo);
+}
+
+function taskRows(tasks: readonly Task[]): { slug: string; position: number; row: ReturnType<Task['toJSON']> }[] {
+  return tasks.map((task, position) => ({ slug: task.slug, position, row: task.toJSON() }));
 }
 
 function isCounted(run: Run): boolean {

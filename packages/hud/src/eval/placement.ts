@@ -21,11 +21,16 @@ export function inferProvider(tasks: readonly Task[]): ProviderObject {
     providers.set(place, provider);
     return provider;
   };
-  const usesChildren = rows.some((task) => typeof placeOf(task) === 'string');
+  for (const task of rows) providerOf(task);
+  const all = [...providers.values()];
   return {
     name: 'local',
     acquire: async (task, context) => await providerOf(task).acquire(task, context),
-    ...(usesChildren ? { defaultConcurrency: LocalRuntime.childrenAtOnce } : {}),
+    cost: all.find(({ cost }) => cost.computes)?.cost ?? {},
+    open: async (context) => {
+      const scopes = await Promise.all(all.map((provider) => provider.open(context)));
+      return { [Symbol.asyncDispose]: async () => void (await Promise.all(scopes.map((scope) => scope[Symbol.asyncDispose]()))) };
+    },
   };
 }
 

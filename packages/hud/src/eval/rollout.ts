@@ -7,7 +7,8 @@ import type { Host } from '../host/host.ts';
 import { withDeadline, withSignal } from '../host/host.ts';
 import { HudError, isHudError, messageOf, placeIn, toHudError } from '../protocol/errors.ts';
 import { UNGRADED } from '../protocol/grade.ts';
-import type { ProviderObject, RuntimeLease } from '../runtime/provider.ts';
+import type { ProviderContext, ProviderObject, RuntimeLease } from '../runtime/provider.ts';
+import type { Leases } from '../store/index.ts';
 import type { Phase } from './contract.ts';
 import { agentTimeout } from './timeouts.ts';
 import { Scope } from './scope.ts';
@@ -20,8 +21,13 @@ export interface Place {
   host: Host;
   /** Interrupts without grading. */
   signal: AbortSignal;
+  leases: Leases;
   /** Seconds; no grade beyond it. */
-  rolloutTimeout: number | undefined;
+  rolloutTimeout: number;
+  /** Seconds of silence that count as the environment's death. */
+  patience: number;
+  /** Rollouts that the same batch has yet to start. */
+  upcoming: number;
   onPhase: (phase: Phase) => void;
 }
 
@@ -38,10 +44,7 @@ const CANCEL_MS = 2_000;
 export async function rollout(run: Run, place: Place): Promise<Ended> {
   const deadline = new AbortController();
   const signal = AbortSignal.any([place.signal, deadline.signal]);
-  using _timer =
-    place.rolloutTimeout === undefined
-      ? undefined
-      : place.host.setTimer(place.rolloutTimeout * 1000, () => deadline.abort(timedOut(place, state.phase)));
+  using _timer = place.host.setTimer(place.rolloutTimeout * 1000, () => deadline.abort(timedOut(place, state.phase)));
   const state: DriveState = { phase: 'provisioning', faults: {}, scope: new Scope(), client: undefined };
   try {
     await withSignal(drive(run, { ...place, signal }, state), signal);
@@ -70,7 +73,7 @@ async function drive(run: Run, place: Place, state: DriveState): Promise<void> {
     place.onPhase(phase);
   };
   enter('provisioning');
-  const runtime = await scope.use(place.provider.acquire(run.task, { signal: place.signal, traceId: run.traceId }));
+  const runtime = await scope.use(place.provider.acquire(run.task, placeContext(run, place)));
   run.runtime = runtime.url;
   const client = await scope.use(connect(runtime, connectOptions(run, runtime, place)));
   state.client = client;
@@ -83,12 +86,21 @@ async function drive(run: Run, place: Place, state: DriveState): Promise<void> {
   await gradeBestEffort(run, place.signal, faults, runtime);
   if (run.task.verifier === undefined) return;
   enter('verifying');
-  await verify(run, run.task.verifier, { ...place, scope, client, runtime, faults });
+  await verify(run, run.task.verifier, { place, scope, client, runtime, faults });
+}
+
+export function placeContext(run: Run, { signal, leases, upcoming }: Place): ProviderContext {
+  return { signal, traceId: run.traceId, leases, upcoming };
 }
 
 function connectOptions(run: Run, runtime: RuntimeLease, place: Place): Parameters<typeof connect>[1] {
   const startup = (runtime.config ?? run.task.runtimeConfig)?.limits?.startupTimeoutS;
-  return { signal: place.signal, host: place.host, ...(startup == null ? {} : { readyTimeout: startup }) };
+  return { ...liveness(place), ...(startup == null ? {} : { readyTimeout: startup }) };
+}
+
+/** A dead environment is noticed within `patience`: the last heartbeat may come just after it fell silent. */
+export function liveness({ signal, host, patience }: Place): { signal: AbortSignal; host: Host; heartbeatMs: number; patienceMs: number } {
+  return { signal, host, heartbeatMs: patience * 250, patienceMs: patience * 750 };
 }
 
 /** @returns what stopped the agent early; its own deadline counts as that and is graded all the same */
@@ -146,7 +158,7 @@ async function gradeBestEffort(run: Run, signal: AbortSignal, faults: Faults, ru
 }
 
 function recordFaults(run: Run, faults: Faults): void {
-  const now = new Date().toISOString();
+  const now = run.trace.isoNow();
   const say = (error: string): void => void run.record({ source: 'system', error, startedAt: now });
   if (faults.agent !== undefined)
     say(faults.agent.code === 'AGENT_TIMEOUT' ? faults.agent.message : `[agent loop] ${faults.agent.message}`);

@@ -3,8 +3,9 @@ import { asAgent, type AgentLike } from '../agents/agent.ts';
 import { HudError, toHudError } from '../protocol/errors.ts';
 import { Task, isTask, type TaskInit } from '../protocol/task.ts';
 import { asProvider } from '../runtime/index.ts';
-import { openStore, type Store } from '../store/index.ts';
-import { closeJob, runBatch } from './batch.ts';
+import { nodeHost } from '../host/node.ts';
+import { keepReaping, Leases, openStore, type Store } from '../store/index.ts';
+import { runBatch } from './batch.ts';
 import type { RunEvent, RunOptions } from './contract.ts';
 import { EventQueue } from './event-queue.ts';
 import { Job } from './job.ts';
@@ -13,6 +14,10 @@ import { inferProvider } from './placement.ts';
 import { checkTimeouts } from './timeouts.ts';
 
 export type TaskSelection = readonly string[] | ((task: Task) => boolean);
+
+/** Nothing runs for ever, not even without a deadline of its own. */
+const ROLLOUT_SECONDS = 86_400;
+const PATIENCE_SECONDS = 10;
 
 export class Taskset implements Iterable<Task> {
   readonly name: string;
@@ -117,69 +122,74 @@ export class Taskset implements Iterable<Task> {
   async #run(agentLike: AgentLike, options: RunOptions, emit: (event: RunEvent) => void): Promise<Job> {
     const agent = asAgent(agentLike);
     const tasks = [...this];
-    const group = options.group ?? options.job?.group ?? 1;
-    checkCount('group', group);
-    if (options.maxConcurrent !== undefined) checkCount('maxConcurrent', options.maxConcurrent);
+    checkOptions(options);
     checkTimeouts(tasks, agent, options.rolloutTimeout);
     const provider = options.runtime === undefined ? inferProvider(tasks) : asProvider(options.runtime);
     options.signal?.throwIfAborted();
-    await using recording = await this.#record(tasks, agent, group, options);
-    const { job } = recording;
-    emit({ type: 'job-started', job, total: tasks.length * group });
+    await using opened = await this.#openJob(tasks, agent, options);
+    const { job } = opened;
+    const group = options.group ?? job.group;
+    const host = options.host ?? nodeHost;
+    await using _reaper = job.store === undefined ? undefined : keepReaping(job.store, host);
     let failure: unknown;
     try {
+      const groups = await job.plan(tasks, group, options.rerun ?? ['cancelled']);
+      emit({ type: 'job-started', job, total: groups.reduce((sum, slots) => sum + slots.length, job.runs.length) });
       await runBatch({
         job,
-        tasks,
-        group,
+        groups,
         agent,
         provider,
         emit,
-        maxConcurrent: options.maxConcurrent,
-        rolloutTimeout: options.rolloutTimeout,
+        host,
+        leases: new Leases(job.store, host, job.id),
+        maxConcurrent: options.maxConcurrent ?? Infinity,
+        rolloutTimeout: options.rolloutTimeout ?? ROLLOUT_SECONDS,
+        groupTimeout: options.groupTimeout,
+        patience: options.patience ?? PATIENCE_SECONDS,
+        retries: options.retries ?? 1,
+        retryOn: options.retryOn ?? [],
         signal: options.signal,
-        ...(options.host ? { host: options.host } : {}),
+        ...(options.admission === undefined ? {} : { admission: options.admission }),
       });
     } catch (error) {
       failure = toHudError(error, options.signal?.aborted ? 'CANCELLED' : 'UNKNOWN');
     }
-    if (options.job === undefined) await closeJob(job, failure).catch((error: unknown) => (failure ??= error));
+    if (opened.isOwn) await job.end(failure).catch((error: unknown) => (failure ??= error));
     emit({ type: 'job-ended', job });
     if (failure !== undefined) throw failure;
     return job;
   }
 
-  /** The job to run under, registered; closes the store afterwards if it was opened here. */
-  async #record(
+  /** The job to run under, registered; one that was opened here is ended, and its store closed, by `run`. */
+  async #openJob(
     tasks: readonly Task[],
     agent: { name: string; model?: string },
-    group: number,
     options: RunOptions,
-  ): Promise<{ job: Job } & AsyncDisposable> {
-    const rows = tasks.map((task, position) => ({ slug: task.slug, position, row: task.toJSON() }));
-    if (options.job !== undefined) {
-      await options.job.store?.addTasks(options.job.id, rows);
-      return { job: options.job, [Symbol.asyncDispose]: async () => {} };
-    }
+  ): Promise<{ job: Job; isOwn: boolean } & AsyncDisposable> {
+    const borrowed = { isOwn: false, [Symbol.asyncDispose]: async () => {} };
+    if (options.job instanceof Job) return { job: options.job, ...borrowed };
     const own: Store | undefined = options.store === undefined ? await openStore() : undefined;
     const store = options.store === false ? undefined : (options.store ?? own);
-    const job = new Job({
-      name: options.name ?? this.#jobName(group),
-      group,
-      tasksetName: this.name,
-      ...(this.tasksetId === undefined ? {} : { tasksetId: this.tasksetId }),
-      ...(store === undefined ? {} : { store }),
-    });
+    const host = options.host === undefined ? {} : { host: options.host };
+    const closing = { isOwn: true, [Symbol.asyncDispose]: async () => await own?.close() };
     try {
-      await store?.createJob(
-        job.record({ agent: agent.name, ...(agent.model === undefined ? {} : { model: agent.model }), config: options.config ?? {} }),
-        rows,
-      );
+      if (options.job !== undefined) return { job: await Job.resume(options.job, { store: store ?? false, ...host }), ...closing };
+      const job = new Job({
+        name: options.name ?? this.#jobName(options.group ?? 1),
+        group: options.group ?? 1,
+        tasksetName: this.name,
+        ...(this.tasksetId === undefined ? {} : { tasksetId: this.tasksetId }),
+        ...(store === undefined ? {} : { store }),
+        ...host,
+      });
+      const { name, model } = agent;
+      await job.open(job.record({ agent: name, ...(model === undefined ? {} : { model }), config: options.config ?? {} }), tasks);
+      return { job, ...closing };
     } catch (error) {
       await own?.close();
       throw error;
     }
-    return { job, [Symbol.asyncDispose]: async () => await own?.close() };
   }
 
   #jobName(group: number): string {
@@ -207,6 +217,16 @@ Task.prototype.run = function run(this: Task, agent: AgentLike, options?: RunOpt
 
 function isSelected(task: Task, selection: TaskSelection): boolean {
   return typeof selection === 'function' ? selection(task) : selection.includes(task.slug);
+}
+
+function checkOptions({ group, maxConcurrent, retries, groupTimeout, patience }: RunOptions): void {
+  if (group !== undefined) checkCount('group', group);
+  if (maxConcurrent !== undefined) checkCount('maxConcurrent', maxConcurrent);
+  if (retries !== undefined && !(Number.isInteger(retries) && retries >= 0))
+    throw new HudError('BAD_ARGUMENT', `retries must be a whole number of at least 0, got ${retries}.`);
+  for (const [name, seconds] of Object.entries({ groupTimeout, patience })) {
+    if (seconds !== undefined && !(seconds > 0)) throw new HudError('BAD_ARGUMENT', `${name} must be above 0 seconds, got ${seconds}.`);
+  }
 }
 
 function checkCount(name: string, value: number): void {

@@ -2,19 +2,17 @@
 import type { Client } from '../client/client.ts';
 import { connect } from '../client/connect.ts';
 import type { Run } from '../client/run.ts';
-import type { Host } from '../host/host.ts';
 import { toHudError } from '../protocol/errors.ts';
 import { UNGRADED } from '../protocol/grade.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import type { Task } from '../protocol/task.ts';
-import type { ProviderObject, RuntimeLease } from '../runtime/provider.ts';
+import type { RuntimeLease } from '../runtime/provider.ts';
+import { liveness, placeContext, type Place } from './rollout.ts';
 import type { Scope } from './scope.ts';
 import type { Faults } from './verdict.ts';
 
 export interface VerifyContext {
-  provider: ProviderObject;
-  host: Host;
-  signal: AbortSignal;
+  place: Place;
   scope: Scope;
   /** The actor's. */
   client: Client;
@@ -32,13 +30,13 @@ export async function verify(run: Run, verifier: Task, context: VerifyContext): 
   run.verdict = UNGRADED;
   try {
     const client = await placeVerifier(run, verifier, context);
-    const startedAt = new Date().toISOString();
+    const startedAt = run.trace.isoNow();
     await client.start(verifier.id, verifier.args);
     run.record({ source: 'task', startedAt, taskCall: { phase: 'setup', name: verifier.id, arguments: verifier.args } });
     run.verdict = await client.grade(actorFrame);
     run.record({ source: 'task', startedAt, taskCall: { phase: 'evaluate', name: verifier.id, result: run.verdict.raw } });
   } catch (error) {
-    context.signal.throwIfAborted();
+    context.place.signal.throwIfAborted();
     context.faults.last = { phase: 'verifying', error: toHudError(error, 'GRADE_FAILED') };
   }
 }
@@ -54,10 +52,10 @@ function frameForVerifier(run: Run, faults: Faults): JsonObject {
   };
 }
 
-async function placeVerifier(run: Run, verifier: Task, { provider, host, signal, scope, client, runtime }: VerifyContext): Promise<Client> {
+async function placeVerifier(run: Run, verifier: Task, { place, scope, client, runtime }: VerifyContext): Promise<Client> {
   if (verifier.env === run.task.env && verifier.runtimeConfig === undefined) return client;
   await scope.drop(client);
   await scope.drop(runtime);
-  const place = await scope.use(provider.acquire(verifier, { signal, traceId: run.traceId }));
-  return await scope.use(connect(place, { signal, host }));
+  const fresh = await scope.use(place.provider.acquire(verifier, { ...placeContext(run, place), upcoming: 0 }));
+  return await scope.use(connect(fresh, liveness(place)));
 }

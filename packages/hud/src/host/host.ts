@@ -1,8 +1,11 @@
 /**
- * Time, randomness and sockets, as the scheduler, the session protocol, the store and the leases
- * see them. `node.ts` is the real one; a simulator can stand in for it and replay any run.
+ * Time, randomness, sockets, processes and the database's disk, as the scheduler, the session protocol,
+ * the store and the leases see them. `node.ts` is the real one; a simulator can stand in for it and
+ * replay any run.
  */
+import type { DatabaseSync, DatabaseSyncOptions } from 'node:sqlite';
 import type { Duplex } from 'node:stream';
+import type { JsonObject } from '../protocol/json.ts';
 
 /** A connected byte stream. `end()` half-closes; `destroy()` drops both directions. */
 export type Stream = Duplex;
@@ -35,6 +38,15 @@ export interface DialOptions {
 }
 
 export interface Host {
+  /** This process, as the owner of what it creates: `pid:startTime@machine`, never given to another process. */
+  readonly owner: string;
+  /** Does the process that `owner` names still run? One on another machine, or hidden from this process, counts as alive. */
+  isOwnerAlive(owner: string): boolean;
+  /**
+   * Ends what a lease of the given kind names, and settles when nothing of it is left. May be repeated.
+   * Kinds: `process`, with the members of `ProcessTarget`; others are left alone.
+   */
+  destroy(kind: string, target: JsonObject): Promise<void>;
   /** Wall clock, milliseconds since 1970. May jump. */
   now(): number;
   /** Milliseconds from an arbitrary start. Never goes back. */
@@ -43,6 +55,10 @@ export interface Host {
   randomHex(bytes: number): string;
   /** Runs `fn` once after `ms`. Does not keep the process alive when `unref` is set. */
   setTimer(ms: number, fn: () => void, options?: { unref?: boolean }): Timer;
+  /** Runs `fn` once this turn of the event loop is over. */
+  defer(fn: () => void): void;
+  /** Opens an SQLite file. @default the driver that Node brings along */
+  openDatabase?(path: string, options: DatabaseSyncOptions): DatabaseSync;
   /**
    * Binds a TCP port (0: any free one) and hands over each connection.
    * @throws HudError PORT_IN_USE, RUNTIME_UNREACHABLE

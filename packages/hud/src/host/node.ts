@@ -4,15 +4,36 @@ import { connect, createServer, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { HudError, messageOf } from '../protocol/errors.ts';
 import type { DialOptions, Host, Listener, Peer, Stream, Timer } from './host.ts';
+import { destroyTarget } from './destroy.ts';
+import { isOwnerAlive, ownerId } from './owner.ts';
 
 export const nodeHost: Host = {
+  get owner() {
+    return ownerId();
+  },
+  isOwnerAlive,
+  destroy: async (kind, target) => {
+    if (kind === 'process') await destroyTarget(target);
+  },
   now: () => Date.now(),
   monotonic: () => performance.now(),
-  randomHex: (bytes) => randomBytes(bytes).toString('hex'),
+  randomHex,
   setTimer,
+  defer: (fn) => void setImmediate(fn),
   listen,
   dial,
 };
+
+const POOL_BYTES = 4096;
+let pool = Buffer.alloc(0);
+
+/** The system is asked for many at once: one question costs as much as a thousand answers. */
+function randomHex(bytes: number): string {
+  if (bytes > pool.length) pool = randomBytes(Math.max(POOL_BYTES, bytes));
+  const text = pool.toString('hex', 0, bytes);
+  pool = pool.subarray(bytes);
+  return text;
+}
 
 const MAX_TIMER_MS = 2_147_483_647; // setTimeout wraps beyond this and would fire at once
 

@@ -32,6 +32,8 @@ const CODES = {
   ENVIRONMENT_NOT_FOUND: 'boot',
   TEMPLATE_NOT_FOUND: 'boot',
   TASK_NOT_FOUND: 'boot',
+  JOB_NOT_FOUND: 'boot', // the record has no such job
+  JOB_RUNNING: 'boot', // another process runs it
   PLACEMENT_UNKNOWN: 'boot', // nothing says where the tasks should run
   TEMPLATE_FAILED: 'boot', // a template threw, or never yielded a prompt
   // Between the two peers.
@@ -105,6 +107,15 @@ export class HudError extends Error {
   get faultClass(): FaultClass {
     return CODES[this.code];
   }
+}
+
+/** Faults that come from outside and may be gone at the next try; nobody has tried again on their account yet. */
+const PASSING: readonly ErrorCode[] = ['CONNECTION_LOST', 'CAPABILITY_FAILED', 'RUNTIME_EXITED'];
+
+/** Worth another try by itself, with nothing mended meanwhile. Models and addresses were tried several times already. */
+export function mayPass(error: HudError): boolean {
+  if (error.code === 'RUNTIME_EXITED') return !error.message.includes('exit code'); // killed, not ended by its own fault
+  return PASSING.includes(error.code);
 }
 
 export function isErrorCode(value: unknown): value is ErrorCode {

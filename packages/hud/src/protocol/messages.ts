@@ -60,6 +60,8 @@ export const HelloResult = z.looseObject({
   bindings: z.array(Capability).default([]),
   /** Ours: the longest line this server reads, in bytes. */
   maxFrame: z.int().optional(),
+  /** Ours: `ping` is answered at once, also while a call is being worked on. */
+  ping: z.boolean().optional(),
   /** Ours: 256 random bits; needed to resume this session. */
   sessionSecret: z.string().optional(),
   /** Ours: per capability, what `tunnel.open` must show. Opens that stream and nothing else. */

@@ -94,11 +94,11 @@ export type RunRecord = z.infer<typeof RunRecord>;
 /** Something that exists outside this process and must not outlive its owner. Written before it is created. */
 export const Lease = z.object({
   id: z.string(),
-  /** What kind of thing, e.g. `process`, `container`, `directory`, `socket`, `cgroup`. */
+  /** `process` with its folder and cgroup, or `job`: the right to run one. */
   kind: z.string(),
-  /** How to destroy it: pid and start time, container id, path. */
+  /** How to find and destroy it. */
   target: Json,
-  /** Process that owns it: `pid:startTime` on this host. */
+  /** Process that owns it: `pid:startTime@machine`. */
   owner: z.string(),
   jobId: z.string().optional(),
   traceId: z.string().optional(),

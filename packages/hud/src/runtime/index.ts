@@ -8,6 +8,8 @@ export { LocalRuntime, type EnvironmentSource, type LocalRuntimeOptions } from '
 export {
   Runtime,
   asProvider,
+  type PlaceCost,
+  type PlaceState,
   type Provider,
   type ProviderContext,
   type ProviderFunction,

@@ -1,27 +1,37 @@
 /** A child process that serves one environment: started, awaited, bound to its owner's life, ended with its group. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { cgroupPath, joinCgroup, makeCgroup } from '../host/cgroup.ts';
+import { LEASE_VARIABLE, leasedFolder } from '../host/destroy.ts';
 import { withDeadline, withSignal } from '../host/host.ts';
 import { nodeHost } from '../host/node.ts';
+import { processState } from '../host/owner.ts';
 import { HudError, messageOf } from '../protocol/errors.ts';
 import { PORT_ANNOUNCEMENT, SECRET_VARIABLE } from '../protocol/messages.ts';
-import { Runtime, type RuntimeLease } from './provider.ts';
+import type { HeldLease, Leases } from '../store/index.ts';
+import { Runtime, type PlaceState, type RuntimeLease } from './provider.ts';
 
-export interface ServerCommand {
+/** The program that serves an environment, and how to start it. */
+export interface ServerProgram {
   command: string;
   args: string[];
   cwd: string;
-  /** Added to this process's own environment. */
-  env?: Record<string, string | undefined>;
-  /** Set: the child demands it of whoever connects. */
-  secret?: string;
-  /** The program ends by itself when its standard input does; others are watched from outside. */
-  watchesStdin: boolean;
+  /** It demands a control secret and ends by itself when its standard input does; others are watched from outside. */
+  isOurs: boolean;
   /** Longest wait for the port, in milliseconds. */
   readyTimeoutMs: number;
+}
+
+export interface ServerCommand extends ServerProgram {
+  leases: Leases;
   signal: AbortSignal;
 }
+
+/** A place in a child process. */
+export type ChildLease = RuntimeLease & Pick<HeldLease, 'assign'>;
 
 /** Longest wait for the rest of the output after the exit, in milliseconds. */
 const OUTPUT_MS = 500;
@@ -39,45 +49,60 @@ const WATCHED = `
 exec "$@" 3<&-`;
 
 /**
- * Starts the program and waits for its port.
+ * Starts the program and waits for its port. Its lease is on disk before it exists, and its temporary
+ * folder is its own and goes with it.
  * @throws HudError RUNTIME_EXITED with exit code and output tail, RUNTIME_UNREACHABLE after the
  *   deadline, or the signal's reason; the child is gone then
  */
-export async function spawnServer(command: ServerCommand): Promise<RuntimeLease> {
-  const child = start(command);
-  const output = new OutputTail(child);
-  const exited = exitOf(child, output);
-  const dispose = (): Promise<void> => endGroup(child, exited);
+export async function spawnServer(command: ServerCommand): Promise<ChildLease> {
+  command.signal.throwIfAborted();
+  const lease = await command.leases.hold({
+    kind: 'process',
+    target: (id) => {
+      const cgroup = cgroupPath(`hud-${id}`);
+      return {
+        tag: id,
+        folder: leasedFolder(id),
+        command: [command.command, ...command.args],
+        ...(cgroup === undefined ? {} : { cgroup }),
+      };
+    },
+  });
+  const secret = command.isOurs ? nodeHost.randomHex(32) : undefined;
+  let child: Child | undefined;
+  const dispose = async (): Promise<void> => {
+    await child?.end();
+    await lease.release();
+  };
   try {
-    const limit = command.readyTimeoutMs;
-    const early = exited.then((how) => {
-      throw new HudError('RUNTIME_EXITED', `The environment's process ended before it served: ${how}`, { data: { output: output.lines } });
-    });
-    const waiting = Promise.race([output.port, early]);
-    early.catch(() => {});
-    const port = await withSignal(
-      withDeadline(
-        nodeHost,
-        waiting,
-        limit,
-        () =>
-          new HudError(
-            'RUNTIME_UNREACHABLE',
-            `The environment's process did not announce a port within ${limit / 1000} s.${output.text()}`,
-          ),
-      ),
-      command.signal,
-    );
-    return new Runtime(`tcp://127.0.0.1:${port}`, {
-      ...(command.secret === undefined ? {} : { secret: command.secret }),
+    await mkdir(leasedFolder(lease.id), { mode: 0o700 });
+    child = new Child(command, lease.id, secret);
+    const { exited } = child;
+    const port = await portOf(child, command);
+    const runtime = new Runtime(`tcp://127.0.0.1:${port}`, {
+      ...(secret === undefined ? {} : { secret }),
       exited,
       diagnose: async () => await exitSoon(exited),
+      probe: child.state.bind(child),
       dispose,
     });
+    return Object.assign(runtime, { assign: lease.assign });
   } catch (error) {
     await dispose();
     throw error;
   }
+}
+
+async function portOf({ exited, output }: Child, { readyTimeoutMs, signal }: ServerCommand): Promise<number> {
+  const early = exited.then((how) => {
+    throw new HudError('RUNTIME_EXITED', `The environment's process ended before it served: ${how}`, { data: { output: output.lines } });
+  });
+  const waiting = Promise.race([output.port, early]);
+  early.catch(() => {});
+  const seconds = readyTimeoutMs / 1000;
+  const late = (): HudError =>
+    new HudError('RUNTIME_UNREACHABLE', `The environment's process did not announce a port within ${seconds} s.${output.text()}`);
+  return await withSignal(withDeadline(nodeHost, waiting, readyTimeoutMs, late), signal);
 }
 
 /** A connection breaks a moment before its process is reaped; waits that moment for the better reason. */
@@ -89,19 +114,63 @@ async function exitSoon(exited: Promise<string>): Promise<string | undefined> {
   }
 }
 
-function start(command: ServerCommand): ChildProcess {
-  const env = { ...process.env, ...command.env, ...(command.secret === undefined ? {} : { [SECRET_VARIABLE]: command.secret }) };
-  const [program, args] = command.watchesStdin
+class Child {
+  readonly output: OutputTail;
+  /** How it ended, in words, once it has; a program that can't be started counts as ended. */
+  readonly exited: Promise<string>;
+  readonly #process: ChildProcess;
+
+  constructor(command: ServerCommand, leaseId: string, secret: string | undefined) {
+    this.#process = start(command, leaseId, secret);
+    this.output = new OutputTail(this.#process);
+    this.exited = exitOf(this.#process, this.output);
+  }
+
+  /** Linux tells a process that computes from one that was stopped; elsewhere nobody does. */
+  state(): PlaceState {
+    const { pid } = this.#process;
+    if (pid === undefined || this.#hasExited) return 'gone';
+    return processState(pid);
+  }
+
+  /** TERM to the whole group, KILL after a grace; whatever the leader left behind goes with it. */
+  async end(): Promise<void> {
+    const { pid } = this.#process;
+    if (pid === undefined) return;
+    if (!this.#hasExited && this.state() !== 'stopped') {
+      signalGroup(pid, 'SIGTERM');
+      this.#process.stdin?.end();
+      await withDeadline(nodeHost, this.#onceExited(), TERM_MS, () => new Error('still running')).catch(() => {}); // killed next, either way
+    }
+    signalGroup(pid, 'SIGKILL');
+    for (const stream of this.#process.stdio) stream?.destroy();
+    await this.exited;
+  }
+
+  get #hasExited(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null;
+  }
+
+  async #onceExited(): Promise<void> {
+    if (!this.#hasExited) await once(this.#process, 'exit');
+  }
+}
+
+function start(command: ServerCommand, leaseId: string, secret: string | undefined): ChildProcess {
+  const folder = leasedFolder(leaseId);
+  const env = { ...process.env, TMPDIR: folder, [LEASE_VARIABLE]: leaseId, ...(secret === undefined ? {} : { [SECRET_VARIABLE]: secret }) };
+  const [program, args] = command.isOurs
     ? [command.command, command.args]
     : ['/bin/sh', ['-c', WATCHED, 'sh', command.command, ...command.args]];
-  const stdin = command.watchesStdin ? 'pipe' : 'ignore';
+  const stdin = command.isOurs ? 'pipe' : 'ignore';
+  const cgroup = makeCgroup(`hud-${leaseId}`);
   const child = spawn(program, args, { cwd: command.cwd, env, detached: true, stdio: [stdin, 'pipe', 'pipe', 'pipe'] });
+  if (cgroup !== undefined && child.pid !== undefined) joinCgroup(cgroup, child.pid);
   child.stdin?.on('error', () => {}); // the lifeline breaks when the child ends first
   (child.stdio[3] as Writable | null)?.on('error', () => {});
   return child;
 }
 
-/** How the child ended, in words, once it has; a program that can't be started counts as ended. */
 async function exitOf(child: ChildProcess, output: OutputTail): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   child.once('error', (error) => resolve(`${messageOf(error)}.`));
@@ -110,25 +179,6 @@ async function exitOf(child: ChildProcess, output: OutputTail): Promise<string> 
   // Not the child's `close`: whatever it left behind may hold its pipes open for ever.
   await withDeadline(nodeHost, output.ended, OUTPUT_MS, () => new Error('the output goes on')).catch(() => {}); // what there is will do
   return how + output.text();
-}
-
-/** TERM to the whole group, KILL after a grace; whatever the leader left behind goes with it. */
-async function endGroup(child: ChildProcess, exited: Promise<string>): Promise<void> {
-  const { pid } = child;
-  if (pid === undefined) return;
-  if (child.exitCode === null && child.signalCode === null) {
-    signalGroup(pid, 'SIGTERM');
-    child.stdin?.end();
-    await withDeadline(nodeHost, onceExited(child), TERM_MS, () => new Error('still running')).catch(() => {}); // killed next, either way
-  }
-  signalGroup(pid, 'SIGKILL');
-  for (const stream of child.stdio) stream?.destroy();
-  await exited;
-}
-
-async function onceExited(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  await new Promise<void>((resolve) => child.once('exit', () => resolve()));
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {

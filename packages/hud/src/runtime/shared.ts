@@ -4,7 +4,16 @@ import { HudError } from '../protocol/errors.ts';
 import { stringifyJson } from '../protocol/json.ts';
 import type { RuntimeConfig } from '../protocol/runtime.ts';
 import type { Task } from '../protocol/task.ts';
-import { Runtime, asProvider, type Provider, type ProviderContext, type ProviderObject, type RuntimeLease } from './provider.ts';
+import type { Leases } from '../store/index.ts';
+import {
+  Runtime,
+  asProvider,
+  type PlaceCost,
+  type Provider,
+  type ProviderContext,
+  type ProviderObject,
+  type RuntimeLease,
+} from './provider.ts';
 
 interface Substrate {
   lease: Promise<RuntimeLease>;
@@ -33,14 +42,19 @@ export class Shared implements ProviderObject {
     this.#width = options.width;
   }
 
+  /** One connection each: what the environments take is bounded by their number. */
+  get cost(): PlaceCost {
+    return { descriptors: 1 };
+  }
+
   get runtimeConfig(): RuntimeConfig | undefined {
     return this.#inner.runtimeConfig;
   }
 
   /** May be nested; the environments end with the last scope. */
-  async open(): Promise<AsyncDisposable> {
+  async open(context: { leases?: Leases } = {}): Promise<AsyncDisposable> {
     this.#scopes += 1;
-    const inner = await this.#inner.open?.();
+    const inner = await this.#inner.open?.(context);
     let isOpen = true;
     return {
       [Symbol.asyncDispose]: async () => {
@@ -60,7 +74,7 @@ export class Shared implements ProviderObject {
       });
     }
     const key = `${task.env}\n${stringifyJson(task.runtimeConfig ?? null)}`;
-    const substrate = this.#substrates.get(key) ?? this.#boot(key, task);
+    const substrate = this.#substrates.get(key) ?? this.#boot(key, task, context);
     const release = await this.#enter(substrate, context.signal);
     try {
       const lease = await withSignal(substrate.lease, context.signal);
@@ -69,6 +83,8 @@ export class Shared implements ProviderObject {
         ...(lease.config === undefined ? {} : { config: lease.config }),
         ...(lease.secret === undefined ? {} : { secret: lease.secret }),
         ...(lease.exited === undefined ? {} : { exited: lease.exited }),
+        ...(lease.probe === undefined ? {} : { probe: lease.probe }),
+        ...(lease.dial === undefined ? {} : { dial: lease.dial }),
         diagnose: () => lease.diagnose(),
         dispose: async () => release(),
       });
@@ -78,9 +94,9 @@ export class Shared implements ProviderObject {
     }
   }
 
-  #boot(key: string, task: Task): Substrate {
+  #boot(key: string, task: Task, { leases }: ProviderContext): Substrate {
     // Its life is the scope's, not that of the rollout that happened to come first.
-    const lease = this.#inner.acquire(task, { signal: this.#abort.signal });
+    const lease = this.#inner.acquire(task, { signal: this.#abort.signal, upcoming: 0, ...(leases === undefined ? {} : { leases }) });
     const substrate: Substrate = { lease, inUse: 0, waiting: [] };
     this.#substrates.set(key, substrate);
     const forget = (): void => {

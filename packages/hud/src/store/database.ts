@@ -1,13 +1,12 @@
 /** One connection to the file. Writes gather into transactions that are durable when they settle. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import { sleep, type Host } from '../host/host.ts';
+import { sleep } from '../host/host.ts';
 import { HudError } from '../protocol/errors.ts';
 import { BLOCKING_BUSY_MS, configure, databasePath, openFile, type FileOptions } from './open-database.ts';
 import type { Cell, Row } from './rows.ts';
 import { isBusy, isRefusal, storeError } from './store-errors.ts';
 
 export interface DatabaseOptions extends FileOptions {
-  host: Host;
   /** Longest wait for other processes, in milliseconds. */
   busyTimeoutMs: number;
 }
@@ -115,7 +114,7 @@ export class Database {
 
   async #drain(): Promise<void> {
     for (;;) {
-      await new Promise<void>((resolve) => setImmediate(resolve)); // lets this turn's writes gather
+      await new Promise<void>((resolve) => this.#options.host.defer(resolve)); // lets this turn's writes gather
       if (this.#queue.length === 0) break;
       try {
         await this.#whenFree(() => this.#commit());

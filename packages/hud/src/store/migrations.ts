@@ -43,6 +43,16 @@ const MIGRATIONS: readonly string[] = [
     job_id TEXT, trace_id TEXT, created_at REAL NOT NULL, deadline REAL NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- One job could run the same repeat several times; those become attempts, in the order in which they began.
+  UPDATE runs SET attempt = (
+    SELECT count(*) FROM runs AS other
+    WHERE other.job_id = runs.job_id AND other.slug = runs.slug AND other.repeat = runs.repeat
+      AND (other.started_at, other.trace_id) <= (runs.started_at, runs.trace_id)
+  );
+  DROP INDEX runs_by_slot;
+  CREATE UNIQUE INDEX runs_by_slot ON runs (job_id, slug, repeat, attempt);
+  `,
 ];
 
 /**

@@ -3,6 +3,7 @@ import { accessSync, chmodSync, constants, existsSync, mkdirSync, writeFileSync 
 import { basename, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
+import type { Host } from '../host/host.ts';
 import { HudError } from '../protocol/errors.ts';
 import { isCurrent, migrate } from './migrations.ts';
 import { isBusy } from './store-errors.ts';
@@ -13,6 +14,7 @@ export interface FileOptions {
   readOnly: boolean;
   /** Largest size of the database file; writes beyond it fail with STORE_FULL. */
   maxSizeBytes?: number;
+  host: Host;
 }
 
 /** SQLite waits this long by itself, with the event loop stopped; longer waits let it run. */
@@ -29,16 +31,16 @@ export function databasePath(directory: string): string {
 }
 
 /** Opens the file, which may still be any file: {@link configure} looks inside. */
-export function openFile({ directory, readOnly }: FileOptions): DatabaseSync {
-  const { DatabaseSync: Driver } = loadSqlite();
+export function openFile({ directory, readOnly, host }: FileOptions): DatabaseSync {
   const path = databasePath(directory);
-  if (readOnly) return openForReading(Driver, path);
+  if (readOnly) return openForReading(loadSqlite().DatabaseSync, path);
   prepareDirectory(directory);
   const isNew = !existsSync(path);
   // SQLite itself would go on without the right to write, and fail at the first row.
   if (!isNew) accessSync(path, constants.W_OK);
   accessSync(directory, constants.W_OK);
-  const db = new Driver(path, { timeout: BLOCKING_BUSY_MS });
+  const settings = { timeout: BLOCKING_BUSY_MS };
+  const db = host.openDatabase?.(path, settings) ?? new (loadSqlite().DatabaseSync)(path, settings);
   if (isNew) chmodSync(path, 0o600);
   return db;
 }

@@ -24,7 +24,7 @@ interface Chunk {
 export class SpanQueue {
   readonly #database: Database;
   readonly #host: Host;
-  readonly #failed = new AbortController();
+  #failed = new AbortController();
   #chunks: Chunk[] = [];
   #spans = 0;
   #bytes = 0;
@@ -39,7 +39,7 @@ export class SpanQueue {
     this.#host = host;
   }
 
-  /** Fires with the first failure. */
+  /** Fires with the first failure. Once everything that waited is on disk, a new one takes its place. */
   get failed(): AbortSignal {
     return this.#failed.signal;
   }
@@ -112,6 +112,7 @@ export class SpanQueue {
     const chunk = this.#chunks.shift();
     this.#spans -= chunk?.rows.length ?? 0;
     this.#bytes -= chunk?.bytes ?? 0;
+    if (this.#failed.signal.aborted && this.failure === undefined) this.#failed = new AbortController();
   }
 }
 

@@ -3,13 +3,14 @@ import { join, resolve } from 'node:path';
 import type { Host } from '../host/host.ts';
 import { nodeHost } from '../host/node.ts';
 import { HudError } from '../protocol/errors.ts';
-import { JobRecord, Lease, RunFinish, RunStart, TaskRecord, type RunRecord } from '../protocol/record.ts';
+import { snakeCase } from '../protocol/codec.ts';
+import { JobRecord, Lease, RunError, RunFinish, RunStart, TaskRecord, type RunRecord } from '../protocol/record.ts';
 import type { Span } from '../protocol/trace.ts';
 import { Blobs } from './blobs.ts';
 import { Database } from './database.ts';
 import { whileOpen } from './exit.ts';
 import * as queries from './queries.ts';
-import { toRow, type Row } from './rows.ts';
+import { toRow, type Cell, type Row } from './rows.ts';
 import { SpanQueue } from './span-queue.ts';
 import type { JobFilter, Page, Paged, Store } from './store.ts';
 import { storeError } from './store-errors.ts';
@@ -90,7 +91,11 @@ class SqliteStore implements Store {
   async updateJob(id: string, changes: Partial<Omit<JobRecord, 'id'>>): Promise<void> {
     const row = toRow(JobRecord.partial(), changes);
     const isKnown = await this.#database.write((db) => update(db, 'jobs', row, 'id = ?', id) > 0);
-    if (!isKnown && Object.keys(row).length > 0) throw new HudError('BAD_ARGUMENT', `There is no job ${id} in ${this.location}.`);
+    if (!isKnown && Object.keys(row).length > 0) throw new HudError('JOB_NOT_FOUND', `There is no job ${id} in ${this.location}.`);
+  }
+
+  async reopenJob(id: string): Promise<void> {
+    await this.#database.write((db) => db.run("UPDATE jobs SET status = 'running', ended_at = NULL, error = NULL WHERE id = ?", [id]));
   }
 
   listJobs(filter: JobFilter = {}): Promise<Paged<JobRecord>> {
@@ -114,6 +119,14 @@ class SqliteStore implements Store {
     const row = toRow(RunFinish, finish);
     this.#spans.schedule();
     return await this.#database.write((db) => update(db, 'runs', row, 'trace_id = ? AND class IS NULL', traceId) > 0);
+  }
+
+  async interruptRuns(jobId: string, error: RunError, endedAt: number): Promise<number> {
+    const row = toRow(RunFinish.partial(), { class: 'cancelled', status: 'cancelled', error, endedAt });
+    const steps = 'steps = (SELECT count(*) FROM spans WHERE spans.trace_id = runs.trace_id)';
+    const columns = Object.keys(row).map((column) => `${column} = ?`);
+    const sql = `UPDATE runs SET ${[...columns, steps].join(', ')} WHERE job_id = ? AND class IS NULL`;
+    return await this.#database.write((db) => db.run(sql, [...Object.values(row), jobId]));
   }
 
   listRuns(jobId: string, page: Page = {}): Promise<Paged<RunRecord>> {
@@ -151,9 +164,14 @@ class SqliteStore implements Store {
     return mediaType === undefined || bytes === undefined ? undefined : { bytes, mediaType };
   }
 
-  async putLease(lease: Lease): Promise<void> {
-    const row = toRow(Lease, lease);
-    await this.#database.write((db) => insert(db, 'OR REPLACE INTO leases', row));
+  async putLease(lease: Lease, options: { from?: string } = {}): Promise<boolean> {
+    const row = toRow(Lease, { ...lease });
+    const replaced = Object.keys(Lease.shape)
+      .map(snakeCase)
+      .filter((column) => column !== 'id');
+    const isOurs = `excluded.owner = leases.owner OR leases.owner = ?`;
+    const onConflict = `ON CONFLICT (id) DO UPDATE SET ${replaced.map((column) => `${column} = excluded.${column}`).join(', ')} WHERE ${isOurs}`;
+    return await this.#database.write((db) => insert(db, 'INTO leases', row, onConflict, [options.from ?? lease.owner]) > 0);
   }
 
   async dropLease(id: string): Promise<void> {
@@ -195,10 +213,13 @@ function taskRows(jobId: string, tasks: readonly Omit<TaskRecord, 'jobId'>[]): R
   return tasks.map((task) => toRow(TaskRecord, { ...task, jobId }));
 }
 
-function insert(db: Database, into: string, row: Row, onConflict = ''): void {
+function insert(db: Database, into: string, row: Row, onConflict = '', values: readonly Cell[] = []): number {
   const columns = Object.keys(row);
   const names = columns.map((name) => `"${name}"`).join(', ');
-  db.run(`INSERT ${into} (${names}) VALUES (${columns.map(() => '?').join(', ')}) ${onConflict}`, Object.values(row));
+  return db.run(`INSERT ${into} (${names}) VALUES (${columns.map(() => '?').join(', ')}) ${onConflict}`, [
+    ...Object.values(row),
+    ...values,
+  ]);
 }
 
 function update(db: Database, table: string, row: Row, where: string, key: string): number {

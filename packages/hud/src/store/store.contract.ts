@@ -88,7 +88,7 @@ function jobs(make: () => Promise<StoreUnderTest>): void {
     await store.createJob(job(1), []);
     await store.updateJob(job(1).id, { status: 'failed', endedAt: 7, error: 'why' });
     expect(await store.getJob(job(1).id)).toEqual(job(1, { status: 'failed', endedAt: 7, error: 'why' }));
-    await expect(store.updateJob(job(2).id, { status: 'failed' })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
+    await expect(store.updateJob(job(2).id, { status: 'failed' })).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
   });
 
   test('tasks keep their place, their first row, and which numbers were floats', async () => {

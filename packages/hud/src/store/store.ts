@@ -2,7 +2,7 @@
  * The contract of the record: jobs, their tasks and runs, every step as a span, blobs, leases.
  * `sqlite.ts` is the embedded implementation; one suite (`store.contract.ts`) runs on each.
  */
-import type { JobRecord, Lease, RunFinish, RunRecord, RunStart, TaskRecord } from '../protocol/record.ts';
+import type { JobRecord, Lease, RunError, RunFinish, RunRecord, RunStart, TaskRecord } from '../protocol/record.ts';
 import type { Span } from '../protocol/trace.ts';
 
 export interface Page {
@@ -34,25 +34,36 @@ export interface JobFilter extends Page {
 export interface Store extends AsyncDisposable {
   /** Where it lives, for messages. */
   readonly location: string;
-  /** Fires with the HudError of the first background write that failed: from then on nothing is safe to start. */
+  /**
+   * Fires with the HudError of the first background write that failed: from then on nothing is safe to
+   * start. Once all that waited is on disk after all, this is another signal, which has not fired.
+   */
   readonly failed: AbortSignal;
 
   createJob(job: JobRecord, tasks: readonly Omit<TaskRecord, 'jobId'>[]): Promise<void>;
   /** Adds rows to an open job; rows whose slug is there already stay as they are. */
   addTasks(jobId: string, tasks: readonly Omit<TaskRecord, 'jobId'>[]): Promise<void>;
   updateJob(id: string, changes: Partial<Omit<JobRecord, 'id'>>): Promise<void>;
+  /** It runs again: without an end, without an error. */
+  reopenJob(id: string): Promise<void>;
   /** Newest first. */
   listJobs(filter?: JobFilter): Promise<Paged<JobRecord>>;
   /** By id or unambiguous prefix of at least 4 digits; undefined when there is none. */
   getJob(idOrPrefix: string): Promise<JobRecord | undefined>;
   listTasks(jobId: string): Promise<TaskRecord[]>;
 
+  /** @throws HudError BAD_ARGUMENT when this attempt of this repeat was started already */
   startRun(run: RunStart): Promise<void>;
   /**
    * Writes the end of a run together with all its spans. Idempotent: the first end stays, and a
    * second call reports it by returning false.
    */
   finishRun(traceId: string, finish: RunFinish): Promise<boolean>;
+  /**
+   * Ends every run of the job that has no end yet: `cancelled`, with this reason and the steps that were recorded.
+   * @returns how many there were
+   */
+  interruptRuns(jobId: string, error: RunError, endedAt: number): Promise<number>;
   /** In order of task position, repeat, attempt. */
   listRuns(jobId: string, page?: Page): Promise<Paged<RunRecord>>;
   /** By trace id or unambiguous prefix of at least 4 digits. */
@@ -71,7 +82,11 @@ export interface Store extends AsyncDisposable {
   putBlob(bytes: Uint8Array, mediaType: string): Promise<string>;
   getBlob(sha256: string): Promise<{ bytes: Uint8Array; mediaType: string } | undefined>;
 
-  putLease(lease: Lease): Promise<void>;
+  /**
+   * Writes the lease unless another owner holds one of this id; `from` names an owner from whom it may be taken.
+   * @returns whether it is written
+   */
+  putLease(lease: Lease, options?: { from?: string }): Promise<boolean>;
   dropLease(id: string): Promise<void>;
   listLeases(): Promise<Lease[]>;
 
