@@ -238,6 +238,26 @@ test('an MCP server that can not be reached ends the run as sandbox', async () =
   expect(server.requests).toEqual([]);
 });
 
+test('an MCP server that is lost while the agent works ends the run as sandbox', async () => {
+  const tools = await mcpServer();
+  await using server = await scriptedModel(async ({ index }) => {
+    if (index === 0) await tools[Symbol.asyncDispose]();
+    return index === 0 ? { toolCalls: [{ name: 'add', arguments: { a: 1, b: 2 } }] } : { text: '42' };
+  });
+  const run = await runOn(PROVIDERS[0]?.make(server) as Agent, { tools: { calc: tools.url } });
+  expect(run).toMatchObject({ class: 'sandbox', error: { code: 'CAPABILITY_FAILED' } });
+  expect(server.requests).toHaveLength(1);
+});
+
+test.each(PROVIDERS)('$name: a stream that stalls ends the run as provider, without a second request', async ({ make }) => {
+  await using server = await scriptedModel([{ text: 'An answer in many pieces. '.repeat(9), fault: { stallAfterEvents: 6 } }]);
+  const started = performance.now();
+  const run = await runOn(make(server, { streamPatienceSeconds: 0.3, responseTimeoutSeconds: 60 }));
+  expect(run).toMatchObject({ class: 'provider', error: { code: 'MODEL_UNAVAILABLE' }, trace: { content: undefined } });
+  expect(performance.now() - started).toBeLessThan(5_000);
+  expect(server.requests).toHaveLength(1);
+});
+
 test('optional arguments that a strict schema sends as null never reach the tool', async () => {
   await using tools = await mcpServer();
   await using server = await scriptedModel([{ toolCalls: [{ name: 'add', arguments: { a: 1, b: 2, note: null } }] }, { text: '42' }]);

@@ -2,6 +2,7 @@
 import { HudError, toHudError } from '../protocol/errors.ts';
 import { findCredentials } from './credentials.ts';
 import { loadOpenAI } from './openai-client.ts';
+import { patiently } from './stream-patience.ts';
 
 export type AutoRespond = (content: string, context: { signal: AbortSignal }) => Promise<string | undefined>;
 
@@ -25,17 +26,10 @@ export function autoResponder(): AutoRespond {
   return async (content, { signal }) => {
     if (content.trim() === '') return undefined;
     try {
-      const reply = await (
-        await client
-      ).responses.create(
-        {
-          model: MODEL,
-          instructions: INSTRUCTIONS,
-          input: content,
-          reasoning: { effort: 'low' },
-          max_output_tokens: MAX_OUTPUT_TOKENS,
-        },
-        { signal },
+      const { responses } = await client;
+      const request = { model: MODEL, instructions: INSTRUCTIONS, input: content, max_output_tokens: MAX_OUTPUT_TOKENS };
+      const reply = await patiently('openai', {}, signal, (hearing) =>
+        responses.create({ ...request, reasoning: { effort: 'low' } }, { signal: hearing.signal }),
       );
       return reply.output_text.toUpperCase().includes('STOP') ? undefined : 'CONTINUE';
     } catch (error) {

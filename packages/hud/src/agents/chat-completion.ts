@@ -1,7 +1,7 @@
 /** One reply of a chat completions server, whole or put together from its stream. */
 import type OpenAI from 'openai';
 import type { JsonObject } from '../protocol/json.ts';
-import type { AskContext } from './model.ts';
+import type { Sending } from './openai-client.ts';
 
 type Request = OpenAI.Chat.Completions.ChatCompletionCreateParamsNonStreaming;
 type Delta = OpenAI.Chat.Completions.ChatCompletionChunk.Choice.Delta;
@@ -15,7 +15,7 @@ export interface Completion {
   usage: OpenAI.CompletionUsage | undefined;
 }
 
-export async function wholeReply(client: OpenAI, request: Request, options: object): Promise<Completion> {
+export async function wholeReply(client: OpenAI, request: Request, { options }: Sending): Promise<Completion> {
   const reply = await client.chat.completions.create(request, options);
   const [choice] = reply.choices;
   if (choice === undefined) throw new Error('the reply has no choices');
@@ -26,23 +26,35 @@ export async function wholeReply(client: OpenAI, request: Request, options: obje
 }
 
 /** Reads the stream to its end; one without a finish reason was cut. */
-export async function streamedReply(client: OpenAI, request: Request, options: object, context: AskContext): Promise<Completion> {
+export async function streamedReply(client: OpenAI, request: Request, sending: Sending): Promise<Completion> {
+  const { options, hearing, onText } = sending;
   const stream = await client.chat.completions.create({ ...request, stream: true, stream_options: { include_usage: true } }, options);
   const message = new MessageParts();
   let finishReason: string | undefined;
   let usage: OpenAI.CompletionUsage | undefined;
   let { model }: { model: string } = request;
-  for await (const chunk of stream) {
+  for await (const chunk of hearing.events(stream, isMidItem)) {
     model = chunk.model;
     usage = chunk.usage ?? usage;
     const [choice] = chunk.choices;
     if (choice === undefined) continue;
     finishReason = choice.finish_reason ?? finishReason;
-    if (typeof choice.delta.content === 'string' && choice.delta.content !== '') context.onText?.(choice.delta.content);
+    if (typeof choice.delta.content === 'string' && choice.delta.content !== '') onText?.(choice.delta.content);
     message.add(choice.delta);
   }
   if (finishReason === undefined) throw new Error('the stream ended before the reply was complete');
   return { choice: { finish_reason: finishReason, message: message.whole() } as unknown as Choice, model, usage };
+}
+
+/**
+ * Whether the next chunk is due at once: after a piece of text or of a call's arguments, and after the end of the reply,
+ * which only counts of tokens follow. A call's name alone is no such piece: some engines send its arguments as one.
+ */
+function isMidItem({ choices: [choice] }: OpenAI.Chat.Completions.ChatCompletionChunk): boolean {
+  if (choice === undefined || choice.finish_reason) return true;
+  const fields = choice.delta as JsonObject;
+  const hasText = TEXTS.some((name) => textOf(fields[name]) !== '');
+  return hasText || (choice.delta.tool_calls ?? []).some((piece) => textOf(piece.function?.arguments) !== '');
 }
 
 const TEXTS = ['content', 'refusal', 'reasoning_content', 'reasoning'] as const;

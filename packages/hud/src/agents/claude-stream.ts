@@ -31,6 +31,15 @@ export async function assembled(events: AsyncIterable<Event>, onText?: (delta: s
   throw new Error('the stream ended before the message was complete');
 }
 
+/**
+ * Whether the next event is due at once. Not after pieces of a tool's input, which the API sends a whole value at a
+ * time, nor of thoughts, which are summaries: both may pause for as long as the model takes.
+ */
+export function isMidItem(event: Event): boolean {
+  if (event.type === 'message_delta') return true; // only the end is left
+  return event.type === 'content_block_delta' && (event.delta.type === 'text_delta' || event.delta.type === 'citations_delta');
+}
+
 function addDelta(block: Block, delta: Anthropic.RawContentBlockDelta, inputs: Map<Block, string>): void {
   if (delta.type === 'input_json_delta') inputs.set(block, (inputs.get(block) ?? '') + delta.partial_json);
   else if (delta.type === 'text_delta' && block.type === 'text') block.text += delta.text;

@@ -3,12 +3,13 @@ import type Anthropic from '@anthropic-ai/sdk';
 import { isPlainObject, type JsonObject } from '../protocol/json.ts';
 import type { ContentBlock, ToolCall, ToolResult } from '../protocol/trace.ts';
 import type { Agent } from './agent.ts';
-import { assembled } from './claude-stream.ts';
+import { assembled, isMidItem } from './claude-stream.ts';
 import type { ToolAgentConfig } from './config.ts';
 import { findCredentials, type Credentials } from './credentials.ts';
 import type { AskContext, Conversation, ConversationInit, ModelAdapter, ModelTurn } from './model.ts';
 import { modelError } from './model-errors.ts';
 import { loadPackage } from './package-loading.ts';
+import { hearingFetch, patiently, sdkTimeoutMs, type Hearing, type PatienceSettings } from './stream-patience.ts';
 import { toolAgent } from './tool-agent.ts';
 
 export interface ClaudeConfig extends ToolAgentConfig {
@@ -19,7 +20,6 @@ export interface ClaudeConfig extends ToolAgentConfig {
 }
 
 const PROVIDER = 'anthropic';
-const REQUEST_MS = 600_000;
 
 /** @throws HudError MODEL_KEY_MISSING */
 export function claudeAgent(config: ClaudeConfig = {}): Agent {
@@ -33,13 +33,19 @@ export function claudeAdapter(config: ClaudeConfig): ModelAdapter {
   return {
     provider: PROVIDER,
     model,
-    begin: (init) => new ClaudeConversation(init, { ...config, model }, credentials, () => (client ??= makeClient(credentials))),
+    begin: (init) => new ClaudeConversation(init, { ...config, model }, credentials, () => (client ??= makeClient(credentials, config))),
   };
 }
 
-async function makeClient({ apiKey, baseUrl }: Credentials): Promise<Anthropic> {
+async function makeClient({ apiKey, baseUrl }: Credentials, settings: PatienceSettings): Promise<Anthropic> {
   const { default: Sdk } = await loadPackage('@anthropic-ai/sdk', () => import('@anthropic-ai/sdk'));
-  return new Sdk({ apiKey, maxRetries: 0, timeout: REQUEST_MS, ...(baseUrl === undefined ? {} : { baseURL: baseUrl }) });
+  return new Sdk({
+    apiKey,
+    maxRetries: 0,
+    timeout: sdkTimeoutMs(settings),
+    fetch: hearingFetch,
+    ...(baseUrl === undefined ? {} : { baseURL: baseUrl }),
+  });
 }
 
 class ClaudeConversation implements Conversation {
@@ -70,12 +76,8 @@ class ClaudeConversation implements Conversation {
 
   async ask(context: AskContext): Promise<ModelTurn> {
     const client = await this.#client();
-    const options = { signal: context.signal, ...(this.#credentials.isGateway ? { headers: { 'Trace-Id': context.traceId } } : {}) };
     try {
-      const message =
-        this.#config.stream === false
-          ? await client.messages.create(this.#request(), options)
-          : await assembled(await client.messages.create({ ...this.#request(), stream: true }, options), context.onText);
+      const message = await patiently(PROVIDER, this.#config, context.signal, (hearing) => this.#reply(client, context, hearing));
       const turn = turnOf(message);
       const content = replayable(message.content);
       if (content.length > 0) this.#messages.push({ role: 'assistant', content });
@@ -97,6 +99,13 @@ class ClaudeConversation implements Conversation {
 
   addUserText(text: string): void {
     this.#messages.push({ role: 'user', content: [{ type: 'text', text }] });
+  }
+
+  async #reply(client: Anthropic, context: AskContext, hearing: Hearing): Promise<Anthropic.Message> {
+    const options = { signal: hearing.signal, ...(this.#credentials.isGateway ? { headers: { 'Trace-Id': context.traceId } } : {}) };
+    if (this.#config.stream === false) return await client.messages.create(this.#request(), options);
+    const stream = await client.messages.create({ ...this.#request(), stream: true }, options);
+    return await assembled(hearing.events(stream, isMidItem), context.onText);
   }
 
   #request(): Anthropic.MessageCreateParamsNonStreaming {

@@ -26,8 +26,21 @@ export interface ToolAgentConfig {
   maxSteps?: number;
   /** Deadline of one run, in seconds. */
   timeoutSeconds?: number;
-  /** Deadline of one tool call, in seconds. */
+  /** Deadline of one tool call, in seconds. @default 600 */
   toolTimeoutSeconds?: number;
+  /**
+   * Longest silence of a tool's server while it works on a call, in seconds; then it counts as gone. A server that
+   * answers nothing while a tool runs, as one that runs one tool at a time, is bounded by `toolTimeoutSeconds`.
+   * Raise it for servers that turn busy in the middle of a call. @default 10
+   */
+  toolPatienceSeconds?: number;
+  /**
+   * Longest silence in the middle of a streamed reply, in seconds; then the stream counts as dead.
+   * Raise it for servers that hold text back. @default 10
+   */
+  streamPatienceSeconds?: number;
+  /** Longest wait for a whole reply, for the first text of a stream, or between its items, in seconds. @default 600 */
+  responseTimeoutSeconds?: number;
   /** Ask for citations where the API has them. @default false */
   citationsEnabled?: boolean;
   /** End the run at these instead of letting the model react. @default none */
@@ -43,7 +56,7 @@ export interface ToolAgentConfig {
   onText?: (delta: string, context: { traceId: string }) => void;
   /** Makes `usage.costUsd` known. @default the model's in `models.json` */
   price?: Price;
-  /** Further tries after a rate limit, an overload or a broken connection. @default 5 */
+  /** Further tries after a rate limit, an overload or a broken connection; not after a silence. @default 5 */
   maxRetries?: number;
 }
 

@@ -9,6 +9,7 @@ import { findCredentials, type Credentials } from './credentials.ts';
 import type { AskContext, Conversation, ConversationInit, ModelAdapter, ModelTurn } from './model.ts';
 import { modelError } from './model-errors.ts';
 import { loadPackage } from './package-loading.ts';
+import { hearingFetch, patiently, sdkTimeoutMs, type Hearing } from './stream-patience.ts';
 import { toolAgent } from './tool-agent.ts';
 import { resultText } from './tools/tool.ts';
 
@@ -29,7 +30,6 @@ export interface GeminiConfig extends ToolAgentConfig {
 
 const PROVIDER = 'google';
 const REFUSED: ReadonlySet<string> = new Set(['SAFETY', 'PROHIBITED_CONTENT', 'BLOCKLIST', 'SPII']);
-const REQUEST_MS = 600_000;
 
 /** @throws HudError MODEL_KEY_MISSING */
 export function geminiAgent(config: GeminiConfig = {}): Agent {
@@ -49,7 +49,7 @@ export function geminiAdapter(config: GeminiConfig): ModelAdapter {
 
 async function makeClient({ apiKey, baseUrl }: Credentials): Promise<GoogleGenAI> {
   const { GoogleGenAI: Sdk } = await loadPackage('@google/genai', () => import('@google/genai'));
-  return new Sdk({ apiKey, httpOptions: { apiVersion: 'v1beta', timeout: REQUEST_MS, ...(baseUrl === undefined ? {} : { baseUrl }) } });
+  return new Sdk({ apiKey, httpOptions: { apiVersion: 'v1beta', fetch: hearingFetch, ...(baseUrl === undefined ? {} : { baseUrl }) } });
 }
 
 class GeminiConversation implements Conversation {
@@ -77,10 +77,8 @@ class GeminiConversation implements Conversation {
 
   async ask(context: AskContext): Promise<ModelTurn> {
     const client = await this.#client();
-    const request = this.#request(context);
     try {
-      const reply =
-        this.#config.stream === false ? replyOf(await client.models.generateContent(request)) : await streamed(client, request, context);
+      const reply = await patiently(PROVIDER, this.#config, context.signal, (hearing) => this.#reply(client, context, hearing));
       if (reply.candidate === undefined) throw noCandidates(reply.blockReason);
       const parts = reply.parts;
       const turn = turnOf(parts, reply.candidate, reply);
@@ -106,7 +104,14 @@ class GeminiConversation implements Conversation {
     this.#contents.push({ role: 'user', parts: [{ text }] });
   }
 
-  #request(context: AskContext): Parameters<GoogleGenAI['models']['generateContent']>[0] {
+  async #reply(client: GoogleGenAI, context: AskContext, hearing: Hearing): Promise<Reply> {
+    const request = this.#request(context, hearing.signal);
+    if (this.#config.stream === false) return replyOf(await client.models.generateContent(request));
+    const stream = await client.models.generateContentStream(request);
+    return await streamed(hearing.events(stream, isMidItem), context.onText);
+  }
+
+  #request(context: AskContext, signal: AbortSignal): Parameters<GoogleGenAI['models']['generateContent']>[0] {
     const { systemPrompt, tools } = this.#init;
     const {
       temperature = 1,
@@ -131,10 +136,14 @@ class GeminiConversation implements Conversation {
         topK,
         maxOutputTokens,
         thinkingConfig: { includeThoughts, ...(thinkingLevel === undefined ? {} : { thinkingLevel: levelOf(thinkingLevel) }) },
-        abortSignal: context.signal,
+        abortSignal: signal,
         ...(systemPrompt === undefined ? {} : { systemInstruction: systemPrompt }),
         ...(offered.length === 0 ? {} : { tools: offered }),
-        ...(this.#credentials.isGateway ? { httpOptions: { headers: { 'Trace-Id': context.traceId } } } : {}),
+        httpOptions: {
+          // The SDK's limit covers a reply's whole body: right for a whole reply, too short for a stream that flows.
+          ...(this.#config.stream === false ? { timeout: sdkTimeoutMs(this.#config) } : {}),
+          ...(this.#credentials.isGateway ? { headers: { 'Trace-Id': context.traceId } } : {}),
+        },
       },
     };
   }
@@ -170,26 +179,28 @@ function replyOf(response: GenerateContentResponse): Reply {
 }
 
 /** Each piece is a response of its own; one without a finish reason at the end was cut. */
-async function streamed(
-  client: GoogleGenAI,
-  request: Parameters<GoogleGenAI['models']['generateContentStream']>[0],
-  context: AskContext,
-): Promise<Reply> {
+async function streamed(pieces: AsyncIterable<GenerateContentResponse>, onText: AskContext['onText']): Promise<Reply> {
   const whole: Reply = { candidate: undefined, parts: [], usage: undefined, model: undefined, blockReason: undefined };
-  for await (const piece of await client.models.generateContentStream(request)) {
+  for await (const piece of pieces) {
     const { candidate, parts, usage, model, blockReason } = replyOf(piece);
     whole.usage = usage ?? whole.usage;
     whole.model = model ?? whole.model;
     whole.blockReason = blockReason ?? whole.blockReason;
     if (candidate !== undefined) whole.candidate = { ...whole.candidate, ...candidate };
     for (const part of parts) {
-      if (part.text !== undefined && part.thought !== true) context.onText?.(part.text);
+      if (part.text !== undefined && part.thought !== true) onText?.(part.text);
       append(whole.parts, part);
     }
   }
   if (whole.blockReason === undefined && whole.candidate?.finishReason === undefined)
     throw new Error('the stream ended before the reply was complete');
   return whole;
+}
+
+/** Whether the next piece is due at once: not after thoughts, which are summaries, nor after calls, which come whole. */
+function isMidItem({ candidates: [candidate] = [] }: GenerateContentResponse): boolean {
+  const last = candidate?.content?.parts?.at(-1);
+  return candidate?.finishReason !== undefined || (last?.text !== undefined && last.text !== '' && last.thought !== true);
 }
 
 /** Texts of one kind that follow each other are one part, as a whole reply would have it. */

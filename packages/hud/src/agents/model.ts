@@ -24,7 +24,8 @@ export interface Conversation {
   /**
    * One request. Sends nothing twice and retries nothing: the loop does.
    * Arguments of a tool call that are no JSON object stay a string.
-   * @throws HudError of class `provider`, with `data: { status?, retryAfterMs? }` where known
+   * @throws HudError of class `provider`, with `data: { status?, retryAfterMs? }` where known, and `noRetry: true`
+   *   where asking again would pay twice
    */
   ask(context: AskContext): Promise<ModelTurn>;
   /** Answers all tool calls of the last turn, in their order. */

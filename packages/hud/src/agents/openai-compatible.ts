@@ -10,6 +10,7 @@ import type { AskContext, Conversation, ConversationInit, ModelAdapter, ModelTur
 import { modelError } from './model-errors.ts';
 import { loadOpenAI } from './openai-client.ts';
 import { dataUrl, parseArguments } from './openai.ts';
+import { patiently } from './stream-patience.ts';
 import { toolAgent } from './tool-agent.ts';
 import { resultText } from './tools/tool.ts';
 
@@ -43,7 +44,8 @@ export function openaiCompatibleAdapter(config: OpenAICompatibleConfig): ModelAd
   return {
     provider,
     model,
-    begin: (init) => new ChatConversation(init, { ...config, model }, provider, credentials, () => (client ??= loadOpenAI(credentials))),
+    begin: (init) =>
+      new ChatConversation(init, { ...config, model }, provider, credentials, () => (client ??= loadOpenAI(credentials, config))),
   };
 }
 
@@ -82,13 +84,14 @@ class ChatConversation implements Conversation {
 
   async ask(context: AskContext): Promise<ModelTurn> {
     const client = await this.#client();
-    const options = { signal: context.signal, ...(this.#credentials.isGateway ? { headers: { 'Trace-Id': context.traceId } } : {}) };
+    const headers = this.#credentials.isGateway ? { headers: { 'Trace-Id': context.traceId } } : {};
     try {
       // Token ids come with whole replies only.
       const isStreamed = this.#config.stream !== false && !this.#capturesTokens;
-      const completion = isStreamed
-        ? await streamedReply(client, this.#request(), options, context)
-        : await wholeReply(client, this.#request(), options);
+      const reply = isStreamed ? streamedReply : wholeReply;
+      const completion = await patiently(this.#provider, this.#config, context.signal, (hearing) =>
+        reply(client, this.#request(), { options: { signal: hearing.signal, ...headers }, hearing, onText: context.onText }),
+      );
       const turn = turnOf(completion);
       this.#messages.push(replayed(completion.choice.message));
       if (this.#capturesTokens) this.#cover(turn.sample);

@@ -7,7 +7,8 @@ import type { ToolAgentConfig } from './config.ts';
 import { findCredentials, type Credentials } from './credentials.ts';
 import type { AskContext, Conversation, ConversationInit, ModelAdapter, ModelTurn } from './model.ts';
 import { modelError } from './model-errors.ts';
-import { loadOpenAI } from './openai-client.ts';
+import { loadOpenAI, type Sending } from './openai-client.ts';
+import { patiently } from './stream-patience.ts';
 import { dropNulls, strictSchema } from './strict-schema.ts';
 import { toolAgent } from './tool-agent.ts';
 
@@ -43,7 +44,7 @@ export function openaiAdapter(config: OpenAIConfig): ModelAdapter {
   return {
     provider: PROVIDER,
     model,
-    begin: (init) => new ResponsesConversation(init, { ...config, model }, credentials, () => (client ??= loadOpenAI(credentials))),
+    begin: (init) => new ResponsesConversation(init, { ...config, model }, credentials, () => (client ??= loadOpenAI(credentials, config))),
   };
 }
 
@@ -74,12 +75,12 @@ class ResponsesConversation implements Conversation {
 
   async ask(context: AskContext): Promise<ModelTurn> {
     const client = await this.#client();
-    const options = { signal: context.signal, ...(this.#credentials.isGateway ? { headers: { 'Trace-Id': context.traceId } } : {}) };
+    const headers = this.#credentials.isGateway ? { headers: { 'Trace-Id': context.traceId } } : {};
+    const send = this.#config.stream === false ? whole : streamed;
     try {
-      const response =
-        this.#config.stream === false
-          ? await whole(client, this.#request(), options)
-          : await streamed(client, this.#request(), options, context);
+      const response = await patiently(PROVIDER, this.#config, context.signal, (hearing) =>
+        send(client, this.#request(), { options: { signal: hearing.signal, ...headers }, hearing, onText: context.onText }),
+      );
       this.#previousId = response.id;
       this.#pending = [];
       return turnOf(response, this.#strict);
@@ -117,7 +118,7 @@ class ResponsesConversation implements Conversation {
   }
 }
 
-async function whole(client: OpenAI, request: OpenAI.Responses.ResponseCreateParamsNonStreaming, options: object): Promise<Responses> {
+async function whole(client: OpenAI, request: OpenAI.Responses.ResponseCreateParamsNonStreaming, { options }: Sending): Promise<Responses> {
   const response = await client.responses.create(request, options);
   if (response.status === 'failed') throw failure(response.error);
   return response;
@@ -127,17 +128,21 @@ async function whole(client: OpenAI, request: OpenAI.Responses.ResponseCreatePar
 async function streamed(
   client: OpenAI,
   request: OpenAI.Responses.ResponseCreateParamsNonStreaming,
-  options: object,
-  context: AskContext,
+  { options, hearing, onText }: Sending,
 ): Promise<Responses> {
   const stream = await client.responses.create({ ...request, stream: true }, options);
-  for await (const event of stream) {
-    if (event.type === 'response.output_text.delta') context.onText?.(event.delta);
+  for await (const event of hearing.events(stream, isDelta)) {
+    if (event.type === 'response.output_text.delta') onText?.(event.delta);
     if (event.type === 'response.completed' || event.type === 'response.incomplete') return event.response;
     if (event.type === 'response.failed') throw failure(event.response.error);
     if (event.type === 'error') throw failure(event);
   }
   throw new Error('the stream ended before the response was complete');
+}
+
+/** Before the first piece of an item, and between items, the model thinks: the API says nothing for minutes then. */
+function isDelta({ type }: OpenAI.Responses.ResponseStreamEvent): boolean {
+  return type.endsWith('.delta');
 }
 
 /** With the code where errors of the SDK have it, so that it decides whether to try again. */

@@ -1,8 +1,13 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { connect, Run } from '../client/index.ts';
 import { Environment, bind } from '../environment/index.ts';
 import type { HudError } from '../protocol/errors.ts';
+import type { JsonObject } from '../protocol/json.ts';
 import type { Step } from '../protocol/trace.ts';
 import { scriptedModel, type ModelScript, type ModelServer, type ModelTurn } from '../testing/index.ts';
 import { mcpServer } from '../../test/mcp-server.ts';
@@ -43,6 +48,40 @@ async function play(script: ModelScript, { agent, tools = {}, signal = new Abort
       (cause: unknown) => cause,
     );
   return { run, server: model, error };
+}
+
+/** Lists `add` and refuses every call; or takes the call, answers so many pings and then nothing. */
+async function refusingServer({ pingsAnswered = 0 } = {}): Promise<AsyncDisposable & { url: string }> {
+  let pings = 0;
+  const answers: Record<string, () => JsonObject | undefined> = {
+    initialize: () => ({
+      result: { protocolVersion: '2025-06-18', capabilities: { tools: {} }, serverInfo: { name: 'refuser', version: '1' } },
+    }),
+    'tools/list': () => ({ result: { tools: [{ name: 'add', inputSchema: { type: 'object' } }] } }),
+    'tools/call': () => (pingsAnswered > 0 ? undefined : { error: { code: -32_603, message: 'not today' } }),
+    ping: () => (++pings <= pingsAnswered ? { result: {} } : undefined),
+  };
+  const http = createServer((request, response) => {
+    void (async () => {
+      if (request.method !== 'POST') return response.writeHead(405).end();
+      const { id, method } = JSON.parse(await text(request)) as { id?: number; method: string };
+      if (id === undefined) return response.writeHead(202).end();
+      const answer = answers[method]?.();
+      if (answer === undefined) return undefined;
+      return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ jsonrpc: '2.0', id, ...answer }));
+    })();
+  });
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  return {
+    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp`,
+    async [Symbol.asyncDispose]() {
+      const closed = once(http, 'close');
+      http.close();
+      http.closeAllConnections();
+      await closed;
+    },
+  };
 }
 
 const claude =
@@ -101,6 +140,13 @@ describe('the end of a run', () => {
   });
 });
 
+test('a reply that stalls halfway is not asked for again: it was paid for', async () => {
+  const turns: ModelTurn[] = [{ text: 'A text in several pieces.', fault: { stallAfterEvents: 4 } }, { text: 'never' }];
+  const { server, error } = await play(turns, { agent: claude({ streamPatienceSeconds: 0.2, maxRetries: 3 }) });
+  expect(error).toMatchObject({ code: 'MODEL_UNAVAILABLE', message: expect.stringContaining('stream stopped') as string });
+  expect(server.requests).toHaveLength(1);
+});
+
 describe('tool calls', () => {
   test('several of one turn run one after the other and are answered together', async () => {
     await using tools = await mcpServer();
@@ -114,17 +160,41 @@ describe('tool calls', () => {
       expect(step.startedAt! <= step.endedAt! && (i === 0 || steps[i - 1]!.endedAt! <= step.startedAt!)).toBe(true);
   });
 
-  test('a server that goes away is told to the model as a failed tool', async () => {
+  test('a server that goes away ends the run as a fault of the sandbox, which the model is not told', async () => {
     const tools = await mcpServer();
     const script = async ({ index }: { index: number }): Promise<ModelTurn> => {
       if (index === 0) await tools[Symbol.asyncDispose]();
       return index === 0 ? ADD : { text: 'Sorry.' };
     };
-    const { run } = await play(script, { agent: claude(), tools: { calc: tools.url } });
+    const { run, server, error } = await play(script, { agent: claude(), tools: { calc: tools.url } });
+    expect(error).toMatchObject({
+      code: 'CAPABILITY_FAILED',
+      faultClass: 'sandbox',
+      message: expect.stringMatching(/^MCP add on 'calc' failed/) as string,
+    });
+    expect(server.requests).toHaveLength(1);
+    expect(run.trace).toMatchObject({ content: undefined, status: undefined });
+    expect(ofSource(run, 'tool')).toEqual([]);
+  });
+
+  test('a server that refuses a call is told to the model as a failed tool', async () => {
+    await using tools = await refusingServer();
+    const { run } = await play([ADD, { text: 'Sorry.' }], { agent: claude(), tools: { calc: tools.url } });
     expect(run.trace).toMatchObject({ content: 'Sorry.', status: 'completed' });
     expect(ofSource(run, 'tool')).toMatchObject([
-      { result: { isError: true, content: [{ text: expect.stringMatching(/^tool error: MCP add on 'calc' failed/) as string }] } },
+      { result: { isError: true, content: [{ text: "tool error: MCP add on 'calc' failed: MCP error -32603: not today" }] } },
     ]);
+  });
+
+  test('a server that falls silent while a tool runs ends the run as a fault of the sandbox', async () => {
+    await using tools = await refusingServer({ pingsAnswered: 1 });
+    const agent = claude({ toolPatienceSeconds: 0.3 });
+    const { error } = await play([ADD, { text: 'never' }], { agent, tools: { calc: tools.url } });
+    expect(error).toMatchObject({
+      code: 'CAPABILITY_FAILED',
+      faultClass: 'sandbox',
+      message: "The MCP server 'calc' stopped answering while tool 'add' ran: no sign of life for 0.3 s.",
+    });
   });
 
   test('of malformed arguments two hundred characters are quoted', async () => {
@@ -196,6 +266,12 @@ describe("failures of the model's API", () => {
 });
 
 describe('autoRespond', () => {
+  test('that never answers ends the run with the limit of a response', async () => {
+    const agent = claude({ autoRespond: async () => await new Promise(() => {}), responseTimeoutSeconds: 0.2 });
+    const { error } = await play([{ text: 'Shall I?' }], { agent });
+    expect(error).toMatchObject({ code: 'AGENT_FAILED', message: 'autoRespond did not answer within 0.2 s.' });
+  });
+
   test('hears the text, and what it says goes to the model', async () => {
     const heard: string[] = [];
     const autoRespond = async (text: string): Promise<string | undefined> => {

@@ -1,6 +1,6 @@
 /** The loop: ask the model, call its tools, record both, until it is done or a limit is reached. */
 import type { Run } from '../client/run.ts';
-import { sleep, withSignal } from '../host/host.ts';
+import { sleep, withDeadline, withSignal } from '../host/host.ts';
 import { nodeHost } from '../host/node.ts';
 import { HudError, isHudError, messageOf, toHudError } from '../protocol/errors.ts';
 import { isPlainObject, type JsonObject } from '../protocol/json.ts';
@@ -9,17 +9,21 @@ import type { Agent, AgentContext } from './agent.ts';
 import { responderOf, type AutoRespond } from './auto-respond.ts';
 import { TRUNCATED, costUsd, type ToolAgentConfig } from './config.ts';
 import type { Conversation, ModelAdapter, ModelTurn } from './model.ts';
+import { RESPONSE_TIMEOUT_S, checkSeconds } from './stream-patience.ts';
 import { capabilityTools } from './tools/capability-tools.ts';
 import { textResult, type AgentTool } from './tools/tool.ts';
 
 const DEFAULT_MAX_STEPS = 10;
 const DEFAULT_MAX_RETRIES = 5;
+const DEFAULT_TOOL_TIMEOUT_S = 600;
 const RETRY_BASE_MS = 500;
 const RETRY_MAX_MS = 30_000;
 const QUOTED_CHARS = 200;
 
 /** An agent out of a model adapter; `withConfig` makes the same agent with a task's overrides. */
 export function toolAgent<C extends ToolAgentConfig>(name: string, config: C, makeAdapter: (config: C) => ModelAdapter): Agent {
+  const { streamPatienceSeconds, responseTimeoutSeconds, toolPatienceSeconds, toolTimeoutSeconds } = config;
+  checkSeconds({ streamPatienceSeconds, responseTimeoutSeconds, toolPatienceSeconds, toolTimeoutSeconds });
   const adapter = makeAdapter(config);
   const autoRespond = responderOf(config.autoRespond);
   return {
@@ -61,7 +65,7 @@ interface Loop {
 
 /** Rejects when the model's API fails, and leaves no answer then: whoever runs the agent records and grades. */
 async function drive(run: Run, { signal }: AgentContext, adapter: ModelAdapter, config: LoopConfig): Promise<void> {
-  const tools = await withSignal(capabilityTools(run), signal);
+  const tools = await withSignal(capabilityTools(run, config), signal);
   const conversation = adapter.begin({ messages: run.promptMessages, tools, systemPrompt: config.systemPrompt });
   const { content, reason } = await takeTurns({ run, adapter, conversation, tools, config, signal });
   run.trace.content = content;
@@ -76,7 +80,7 @@ interface End {
 }
 
 async function takeTurns(loop: Loop): Promise<End> {
-  const { run, conversation, config, signal } = loop;
+  const { run, conversation, config } = loop;
   let content: string | undefined;
   for (let step = 1; step <= (config.maxSteps ?? DEFAULT_MAX_STEPS); step++) {
     const turn = await takeTurn(loop);
@@ -84,7 +88,7 @@ async function takeTurns(loop: Loop): Promise<End> {
     const calls = turn.toolCalls ?? [];
     const isTruncated = TRUNCATED.has(turn.finishReason ?? '');
     if (turn.done === true || calls.length === 0) {
-      const reply = await config.autoRespond?.(turn.content ?? '', { signal });
+      const reply = await nextWord(turn.content ?? '', loop);
       if (reply === undefined) return { content, reason: isTruncated ? 'length' : 'done' };
       conversation.addUserText(reply);
       run.record({ source: 'user', messages: [{ role: 'user', content: { type: 'text', text: reply } }] });
@@ -95,6 +99,15 @@ async function takeTurns(loop: Loop): Promise<End> {
     conversation.addResults(await callTools(loop, calls));
   }
   return { content, reason: 'max_steps' };
+}
+
+/** What `autoRespond` answers; a user's own function is waited for like a model. */
+async function nextWord(content: string, { config, signal }: Loop): Promise<string | undefined> {
+  const { autoRespond, responseTimeoutSeconds: seconds = RESPONSE_TIMEOUT_S } = config;
+  if (autoRespond === undefined) return undefined;
+  const late = (): HudError => new HudError('AGENT_FAILED', `autoRespond did not answer within ${seconds} s.`);
+  const reply = Promise.resolve().then(() => autoRespond(content, { signal }));
+  return await withSignal(withDeadline(nodeHost, reply, seconds * 1000, late), signal);
 }
 
 /** One recorded turn, after as many tries as the failures of its kind allow. */
@@ -124,7 +137,9 @@ function priced(turn: ModelTurn, { price }: LoopConfig): ModelTurn {
   return { ...turn, usage: { ...turn.usage, costUsd: costUsd(turn.usage, price) } };
 }
 
+/** A reply that was paid for in part, or waited for as long as was allowed, is not asked for again. */
 function isTransient(error: HudError): boolean {
+  if (error.data?.noRetry === true) return false;
   return error.code === 'MODEL_RATE_LIMITED' || error.code === 'MODEL_UNAVAILABLE';
 }
 
@@ -167,19 +182,22 @@ async function callTools(loop: Loop, calls: readonly ToolCall[]): Promise<{ call
   return results;
 }
 
+/** The environment, or a server of its tools, is gone: nothing a model could react to. */
+const LOST: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'CAPABILITY_FAILED']);
+
 async function callTool({ tools, config, signal }: Loop, call: ToolCall): Promise<ToolResult> {
   if (!isPlainObject(call.arguments)) return malformed(call);
   const tool = tools.find((candidate) => candidate.name === call.name);
   if (tool === undefined) return textResult(`unknown tool: '${call.name}'`, true);
-  const seconds = config.toolTimeoutSeconds;
+  const seconds = config.toolTimeoutSeconds ?? DEFAULT_TOOL_TIMEOUT_S;
   const timeout = new AbortController();
-  using _timer = seconds === undefined ? undefined : nodeHost.setTimer(seconds * 1000, () => timeout.abort());
+  using _timer = nodeHost.setTimer(seconds * 1000, () => timeout.abort());
   const either = AbortSignal.any([signal, timeout.signal]);
   try {
     return await withSignal(tool.execute(call.arguments, { signal: either }), either);
   } catch (error) {
     signal.throwIfAborted();
-    if (isHudError(error) && error.code === 'CONNECTION_LOST') throw error;
+    if (isHudError(error) && LOST.has(error.code)) throw error;
     if (timeout.signal.aborted)
       return textResult(`${call.name} did not finish within ${seconds} s and was stopped. Try something shorter.`, true);
     return textResult(`tool error: ${messageOf(error)}`, true);

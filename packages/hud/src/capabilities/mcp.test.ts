@@ -153,6 +153,25 @@ test('servers of the older event-stream transport work, with their token', async
   await expect(openMcp(capability(server.port, { transport: 'sse' }))).rejects.toMatchObject({ code: 'CAPABILITY_FAILED' });
 });
 
+test('a call fails at once when the one event stream of the older transport breaks off', async () => {
+  let transport: SSEServerTransport | undefined;
+  const own = tools();
+  await using server = await web(async (request, response) => {
+    if (request.method === 'POST') return await transport?.handlePostMessage(request, response);
+    if (transport !== undefined) return response.writeHead(503).end();
+    transport = new SSEServerTransport('/messages', response);
+    return await own.server.connect(transport);
+  });
+  await using(await openMcp(capability(server.port, { transport: 'sse' })), async (client) => {
+    const call = client.callTool('wait', {});
+    void own.waiting.then(() => transport?.close());
+    await expect(call).rejects.toMatchObject({
+      code: 'CAPABILITY_FAILED',
+      message: expect.stringContaining('the event stream broke off') as string,
+    });
+  });
+});
+
 test('nobody at the address is a failed capability', async () => {
   const server = await web(() => {});
   await server.kill();

@@ -1,13 +1,15 @@
 /** A live client of one MCP server. The SDK is loaded on use. */
 import type { Client as SdkClient } from '@modelcontextprotocol/sdk/client/index.js';
 import type { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
-import { withDeadline } from '../host/host.ts';
+import { withDeadline, withSignal } from '../host/host.ts';
 import { nodeHost } from '../host/node.ts';
 import type { Capability } from '../protocol/capability.ts';
 import { HudError, messageOf } from '../protocol/errors.ts';
 import { isPlainObject, type JsonObject } from '../protocol/json.ts';
 import type { ContentBlock, ToolResult } from '../protocol/trace.ts';
+import { isAnswer, mcpError } from './mcp-errors.ts';
+import { loadSdk, sendWatched, transportOf } from './mcp-transport.ts';
+import { watchServer } from './mcp-watch.ts';
 import type { CapabilityClient } from './open.ts';
 
 export interface McpTool {
@@ -19,12 +21,18 @@ export interface McpTool {
 export interface McpCallOptions {
   /** Cancels the call on the server too. */
   signal?: AbortSignal;
-  /** Longest wait for the result, in milliseconds. @default none: the caller's signal decides */
+  /** Longest wait for the result, in milliseconds; Infinity leaves it to the signal. @default 600_000 */
   timeoutMs?: number;
+  /** Longest silence of a server that answers pings while the tool runs, in milliseconds. @default 10_000 */
+  patienceMs?: number;
 }
 
 const CONNECT_MS = 30_000;
-/** The SDK gives up on a call after a minute by default; the caller's own deadline decides here. */
+const LIST_MS = 60_000;
+const MAX_PAGES = 1_000;
+const CALL_MS = 600_000;
+const PATIENCE_MS = 10_000;
+/** The SDK's own limit of a minute is not the caller's. */
 const NO_LIMIT_MS = 2 ** 31 - 1;
 const PING_MS = 10_000;
 const GOODBYE_MS = 1_000;
@@ -50,26 +58,40 @@ export async function openMcp(capability: Capability): Promise<McpClient> {
   return new McpClient(capability, client);
 }
 
+interface AskOptions {
+  signal?: AbortSignal | undefined;
+  timeoutMs: number;
+  /** Another way to lose, watched until the request is over. */
+  watch?: (over: AbortSignal) => Promise<never>;
+}
+
 export class McpClient implements CapabilityClient {
   readonly capability: Capability;
   readonly #client: SdkClient;
-  /** One for each unfinished call. */
+  /** One for each unfinished request. */
   readonly #pending = new Set<(reason: unknown) => void>();
+  #pinging: Promise<unknown> | undefined;
   #isChecking = false;
+  /** A server that is gone is not said goodbye to. */
+  #isGone = false;
   #closing: Promise<void> | undefined;
 
   constructor(capability: Capability, client: SdkClient) {
     this.capability = capability;
     this.#client = client;
-    client.onerror = () => void this.#check();
+    client.onerror = (error) => this.#onError(error);
   }
 
+  /** @throws HudError CAPABILITY_FAILED when the server is gone or never comes to an end, RPC_ERROR when it refuses */
   async listTools(): Promise<McpTool[]> {
     const tools: McpTool[] = [];
     const seen = new Set<string>();
     let cursor: string | undefined;
     do {
-      const page = await this.#ask('tools/list', () => this.#client.listTools(cursor === undefined ? {} : { cursor }));
+      const params = cursor === undefined ? {} : { cursor };
+      const page = await this.#ask('tools/list', (signal) => this.#client.listTools(params, { signal, timeout: NO_LIMIT_MS }), {
+        timeoutMs: LIST_MS,
+      });
       tools.push(
         ...page.tools.map(({ name, description, inputSchema }) => ({
           name,
@@ -78,20 +100,30 @@ export class McpClient implements CapabilityClient {
         })),
       );
       cursor = page.nextCursor;
-      if (cursor !== undefined && seen.has(cursor)) throw this.#failure('tools/list', 'its pages go in a circle');
+      if (cursor !== undefined && seen.has(cursor)) throw this.#failure('tools/list', new Error('its pages go in a circle'));
       if (cursor !== undefined) seen.add(cursor);
+      if (seen.size >= MAX_PAGES) throw this.#failure('tools/list', new Error(`it has more than ${MAX_PAGES} pages`));
     } while (cursor !== undefined);
     return tools;
   }
 
   /**
    * A failure that the tool itself reports is a result with `isError`.
-   * @throws HudError CAPABILITY_FAILED for an unknown tool, an expired `timeoutMs` or a lost server; the signal's reason
+   * @throws HudError RPC_ERROR when the server refuses the call; CAPABILITY_FAILED for a lost or silent server,
+   *   which closes this client, and for an expired `timeoutMs`, which does not; the signal's reason
    */
-  async callTool(name: string, args: JsonObject, { signal, timeoutMs = NO_LIMIT_MS }: McpCallOptions = {}): Promise<ToolResult> {
-    const call = (): ReturnType<SdkClient['callTool']> =>
-      this.#client.callTool({ name, arguments: args }, undefined, { timeout: timeoutMs, ...(signal ? { signal } : {}) });
-    const result = await this.#ask(name, call, signal);
+  async callTool(name: string, args: JsonObject, options: McpCallOptions = {}): Promise<ToolResult> {
+    const { signal, timeoutMs = CALL_MS, patienceMs = PATIENCE_MS } = options;
+    const call = (cancelled: AbortSignal): ReturnType<SdkClient['callTool']> =>
+      this.#client.callTool({ name, arguments: args }, undefined, { timeout: NO_LIMIT_MS, signal: cancelled });
+    const watch = async (over: AbortSignal): Promise<never> =>
+      await watchServer({
+        ping: async (until) => await this.#ping(until),
+        patienceMs,
+        signal: over,
+        onSilence: () => this.#silence(name, patienceMs),
+      });
+    const result = await this.#ask(name, call, { signal, timeoutMs, watch });
     return {
       content: Array.isArray(result.content) ? (result.content as ContentBlock[]) : [],
       isError: result.isError === true,
@@ -107,7 +139,7 @@ export class McpClient implements CapabilityClient {
 
   async #close(): Promise<void> {
     const { transport } = this.#client;
-    if (transport !== undefined && 'terminateSession' in transport) {
+    if (!this.#isGone && transport !== undefined && 'terminateSession' in transport) {
       const goodbye = (transport as StreamableHTTPClientTransport).terminateSession();
       // A server that is gone, or knows no such request, has no session to end.
       await withDeadline(nodeHost, goodbye, GOODBYE_MS, () => new Error('no answer')).catch(() => {});
@@ -115,68 +147,103 @@ export class McpClient implements CapabilityClient {
     await this.#client.close();
   }
 
-  async #ask<T>(what: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  /** One request. Whatever ends it early is told to the server as a cancellation. */
+  async #ask<T>(what: string, send: (cancelled: AbortSignal) => Promise<T>, { signal, timeoutMs, watch }: AskOptions): Promise<T> {
+    signal?.throwIfAborted();
     const { promise: lost, reject } = Promise.withResolvers<never>();
+    const over = new AbortController();
+    const cancelled = new AbortController();
+    let isSettled = false;
+    const late = `MCP ${what} on '${this.capability.name}' failed: no result within ${timeoutMs / 1000} s`;
+    using _timer = nodeHost.setTimer(timeoutMs, () => reject(new HudError('CAPABILITY_FAILED', late)));
+    const onAbort = (): void => reject(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
     this.#pending.add(reject);
     try {
-      const answer = work();
+      const answer = sendWatched(() => send(cancelled.signal), reject).finally(() => (isSettled = true));
       answer.catch(() => {});
+      watch?.(over.signal).catch((reason: unknown) => this.#watchEnded(reason, over.signal, reject));
       return await Promise.race([answer, lost]);
     } catch (cause) {
+      if (!isSettled) cancelled.abort(cause); // the SDK would tell the server of a settled one as well
       signal?.throwIfAborted();
-      throw this.#failure(what, messageOf(cause), cause);
+      throw this.#failure(what, cause);
     } finally {
+      over.abort();
       this.#pending.delete(reject);
+      signal?.removeEventListener('abort', onAbort);
     }
   }
 
-  /** The SDK keeps waiting when a reply's stream breaks off; nobody answers it when the server is gone. */
+  #watchEnded(reason: unknown, over: AbortSignal, reject: (reason: unknown) => void): void {
+    if (over.aborted) return;
+    reject(reason);
+    this.#giveUp(reason);
+  }
+
+  /** Everything unfinished fails; the caller need not wait for the close. */
+  #giveUp(reason: unknown): void {
+    this.#isGone = true;
+    for (const reject of this.#pending) reject(reason);
+    this.close().catch(() => {}); // nothing is left to be told
+  }
+
+  /** Any answer will do. A connection that broke may only have been an old one: a second one decides. */
+  async #ping(signal: AbortSignal): Promise<void> {
+    for (const isLast of [false, true]) {
+      try {
+        await withSignal(this.#pingOnce(), signal);
+        return;
+      } catch (cause) {
+        signal.throwIfAborted();
+        if (this.#closing === undefined && isAnswer(cause)) return;
+        if (isLast) throw new Error(`the server is gone (${messageOf(cause)})`, { cause });
+      }
+    }
+  }
+
+  /** One at a time: a server that leaves pings unanswered would hold a connection for each. */
+  #pingOnce(): Promise<unknown> {
+    if (this.#pinging === undefined) {
+      const { promise: lost, reject } = Promise.withResolvers<never>();
+      const answer = sendWatched(() => this.#client.ping({ timeout: NO_LIMIT_MS }), reject);
+      this.#pinging = Promise.race([answer, lost]).finally(() => (this.#pinging = undefined));
+      this.#pinging.catch(() => {}); // whoever waits for it hears of it
+    }
+    return this.#pinging;
+  }
+
+  /** The SDK keeps waiting when a stream breaks off; nobody answers it when the server is gone. */
+  #onError(error: Error): void {
+    if ('event' in error) {
+      // The older transport's one event stream: what it would have carried is lost.
+      for (const reject of this.#pending) reject(new Error('the event stream broke off', { cause: error }));
+      return;
+    }
+    void this.#check();
+  }
+
   async #check(): Promise<void> {
     if (this.#isChecking || this.#closing !== undefined || this.#pending.size === 0) return;
     this.#isChecking = true;
+    const patience = AbortSignal.timeout(PING_MS);
     try {
-      await this.#client.ping({ timeout: PING_MS });
-    } catch (cause) {
-      if (isTimeout(cause)) return; // busy, as a server that runs one tool at a time is
-      const reason = new Error(`the server is gone (${messageOf(cause)})`, { cause });
-      for (const reject of this.#pending) reject(reason);
+      await this.#ping(patience);
+    } catch (reason) {
+      if (!patience.aborted) this.#giveUp(reason); // else busy, as a server that runs one tool at a time is
     } finally {
       this.#isChecking = false;
     }
   }
 
-  #failure(what: string, why: string, cause?: unknown): HudError {
-    return new HudError('CAPABILITY_FAILED', `MCP ${what} on '${this.capability.name}' failed: ${why}`, { cause });
-  }
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === REQUEST_TIMEOUT;
-}
-
-/** The SDK's own number for a request that took too long. */
-const REQUEST_TIMEOUT = -32_001;
-
-async function transportOf({ url, params }: Capability): Promise<Transport> {
-  const token = params.auth_token;
-  const init = typeof token === 'string' ? { requestInit: { headers: { Authorization: `Bearer ${token}` } } } : {};
-  if (params.transport === 'sse') {
-    const { SSEClientTransport } = await loadSdk(() => import('@modelcontextprotocol/sdk/client/sse.js'));
-    return new SSEClientTransport(new URL(url), init);
-  }
-  const { StreamableHTTPClientTransport: HttpTransport } = await loadSdk(
-    () => import('@modelcontextprotocol/sdk/client/streamableHttp.js'),
-  );
-  return new HttpTransport(new URL(url), init);
-}
-
-async function loadSdk<T>(load: () => Promise<T>): Promise<T> {
-  try {
-    return await load();
-  } catch (cause) {
-    throw new HudError('PACKAGE_MISSING', 'MCP needs the package @modelcontextprotocol/sdk, which is not installed.', {
-      hint: 'npm install @modelcontextprotocol/sdk',
-      cause,
+  #silence(tool: string, patienceMs: number): HudError {
+    const silence = `The MCP server '${this.capability.name}' stopped answering while tool '${tool}' ran: no sign of life for`;
+    return new HudError('CAPABILITY_FAILED', `${silence} ${patienceMs / 1000} s.`, {
+      hint: 'Look at what the server did; raise toolPatienceSeconds if it may be busy for longer.',
     });
+  }
+
+  #failure(what: string, cause: unknown): HudError {
+    return mcpError(cause, { server: this.capability.name, what, isClosed: this.#closing !== undefined });
   }
 }

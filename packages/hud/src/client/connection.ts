@@ -36,9 +36,9 @@ export class Connection {
   constructor(stream: Stream) {
     this.#stream = stream;
     stream.on('data', (chunk: Uint8Array) => this.#onData(chunk));
-    stream.on('end', () => this.#fail(connectionLost('the environment closed the connection')));
-    stream.on('error', (error) => this.#fail(connectionLost(messageOf(error), error)));
-    stream.on('close', () => this.#fail(connectionLost('the connection was closed')));
+    stream.on('end', () => this.#lost('the environment closed the connection'));
+    stream.on('error', (error) => this.#lost(messageOf(error), error));
+    stream.on('close', () => this.#lost('the connection was closed'));
   }
 
   /** Fires once, with the HudError that ended the connection. */
@@ -96,8 +96,14 @@ export class Connection {
     await promise;
   }
 
-  close(reason: HudError = connectionLost('the client closed the connection')): void {
+  /** @param reason what calls in flight and later ones fail with */
+  close(reason: HudError = CLOSED): void {
     this.#fail(reason);
+  }
+
+  /** The error is made only where somebody may still see it: most connections end after they were closed. */
+  #lost(reason: string, cause?: unknown): void {
+    if (!this.#closed.signal.aborted) this.#fail(connectionLost(reason, cause));
   }
 
   async #send(method: string, params: unknown, signal: AbortSignal | undefined): Promise<JsonObject> {
@@ -165,6 +171,9 @@ export class Connection {
 function connectionLost(reason: string, cause?: unknown): HudError {
   return new HudError('CONNECTION_LOST', `The connection to the environment was lost: ${reason}.`, { cause });
 }
+
+/** One for all: a regular end needs no stack of its own. */
+const CLOSED = connectionLost('the client closed the connection');
 
 /** Python environments up to 0.6.15 drop the connection on a long line without a word. */
 function perhapsTooLarge(error: HudError, bytes: number): HudError {

@@ -68,10 +68,10 @@ export class Access {
   }
 }
 
-/** Equal in time that depends on neither text. */
+/** Equal, in time that depends on the length alone. */
 export function sameText(a: string, b: string): boolean {
-  const digest = (text: string): Buffer => createHmac('sha256', 'compare').update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
+  const [left, right] = [Buffer.from(a), Buffer.from(b)];
+  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 function unauthorized(message: string, hint = 'Pass the secret that the environment was started with.'): HudError {

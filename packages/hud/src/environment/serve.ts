@@ -187,7 +187,7 @@ class Server implements BoundServer, LocalServer {
 
   async #close(): Promise<void> {
     const listening = this.#listener?.close();
-    this.#stopping.abort();
+    this.#stopping.abort('the server stops'); // a reason of its own saves the stack of an error that nobody reads
     const closingTasks = this.#sessions.close();
     for (const stream of this.#connections.keys()) stream.destroy();
     const handlers = Promise.allSettled(this.#connections.values());

@@ -96,7 +96,7 @@ class Session {
 
   async handle(request: JsonObject): Promise<'ended' | 'open'> {
     const isNotification = request.id === undefined || request.id === null;
-    this.#isInterrupted = false;
+    this.#isInterrupted = this.#context.stopping.aborted;
     try {
       const result = await this.#dispatch(request);
       if (!isNotification) await this.#frames.writeBytes(await this.#reply(request, result));

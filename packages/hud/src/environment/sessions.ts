@@ -32,6 +32,8 @@ export class Sessions {
   readonly #warn: (message: string) => void;
   readonly #live = new Map<string, SessionState>();
   readonly #parked = new Map<string, Parked>();
+  /** Clean-ups of parked tasks that nobody came back for. */
+  readonly #evicting = new Set<Promise<void>>();
   #isClosed = false;
 
   constructor(host: Host, options: ParkingOptions, warn: (message: string) => void) {
@@ -75,8 +77,8 @@ export class Sessions {
     }
     const { expiry, ...session } = this.#unpark(parked);
     expiry.cancel();
+    this.#live.set(id, session); // before anything is waited for: nobody else may find it neither parked nor live
     await this.leave(current);
-    this.#live.set(id, session);
     return session;
   }
 
@@ -108,7 +110,7 @@ export class Sessions {
     const parked = [...this.#parked.values()];
     this.#parked.clear();
     for (const { expiry } of parked) expiry.cancel();
-    await Promise.allSettled(parked.map(({ runner }) => runner.close()));
+    await Promise.allSettled([...parked.map(({ runner }) => runner.close()), ...this.#evicting]);
   }
 
   #unpark(parked: Parked): Parked {
@@ -121,6 +123,8 @@ export class Sessions {
     if (parked === undefined) return;
     this.#unpark(parked).expiry.cancel();
     this.#warn(`the parked task '${parked.runner.taskId}' of session ${id} was closed: ${why}`);
-    await parked.runner.close();
+    const closing = parked.runner.close();
+    this.#evicting.add(closing);
+    await closing.finally(() => this.#evicting.delete(closing));
   }
 }

@@ -20,6 +20,9 @@ export interface RunnerOptions {
 /** Longest wait for a template's clean-up; a template that ignores its signal is left behind. */
 const CLOSE_MS = 5_000;
 
+/** One for all: a regular end needs no stack of its own. */
+const OVER = new HudError('CANCELLED', 'the task is over', { rpcCode: RPC.serverError });
+
 export class TaskRunner {
   readonly #options: RunnerOptions;
   readonly #abort = new AbortController();
@@ -28,6 +31,7 @@ export class TaskRunner {
   #generator: AsyncGenerator<unknown, unknown, unknown> | undefined;
   #args: JsonObject = {};
   #closed: Promise<void> | undefined;
+  #isOver = false;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -72,6 +76,7 @@ export class TaskRunner {
     try {
       if (this.#generator === undefined) throw this.#failed('was never started');
       const second = await this.#resume(await this.#answer(params));
+      this.#isOver = true;
       return gradeFrame(second.value, second.done === true, this.taskId);
     } catch (error) {
       throw this.#asFailure(error);
@@ -103,7 +108,7 @@ export class TaskRunner {
   }
 
   async #close(): Promise<void> {
-    this.#abort.abort(new HudError('CANCELLED', `task '${this.taskId}' was cancelled`, { rpcCode: RPC.serverError }));
+    this.#abort.abort(this.#isOver ? OVER : new HudError('CANCELLED', `task '${this.taskId}' was cancelled`, { rpcCode: RPC.serverError }));
     const { environment, host, sessionId } = this.#options;
     try {
       // A generator that waits inside itself only queues the return, hence the signal and the bound.

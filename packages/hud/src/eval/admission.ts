@@ -48,11 +48,13 @@ export class Admission {
     this.#shares.add(share);
     share.onClose = () => void this.#shares.delete(share);
     share.admit = () => this.#tryAdmit(share);
+    share.othersWait = () => this.#timer !== undefined;
     return share;
   }
 
   /** Whoever has the fewest places in force comes next. */
   #pump(): void {
+    if (this.#timer === undefined && ![...this.#shares].some((share) => share.isWaiting)) return;
     this.#timer?.cancel();
     this.#timer = undefined;
     for (;;) {
@@ -130,6 +132,7 @@ export class Share implements Disposable {
   inFlight = 0;
   admit: () => (() => void) | Held = () => () => {};
   onClose: () => void = () => {};
+  othersWait: () => boolean = () => false;
   readonly #onHeld: (held: Held | undefined) => void;
   readonly #onFree: () => void;
   readonly #waiting: ((release: () => void) => void)[] = [];
@@ -145,6 +148,12 @@ export class Share implements Disposable {
     return this.#waiting.length > 0;
   }
 
+  /** {@link enter} where there is room and nobody waits; undefined elsewhere. */
+  enterNow(): (() => void) | undefined {
+    if (Object.keys(this.cost).length === 0) return () => {}; // takes nothing, so nothing can hold it back
+    return this.isWaiting || this.othersWait() ? undefined : this.#admitted();
+  }
+
   /**
    * Waits for room for one more place.
    * @returns how to say that it is gone; may be called twice
@@ -152,7 +161,8 @@ export class Share implements Disposable {
    */
   async enter(signal: AbortSignal): Promise<() => void> {
     signal.throwIfAborted();
-    if (Object.keys(this.cost).length === 0) return () => {}; // takes nothing, so nothing can hold it back
+    const free = this.enterNow();
+    if (free !== undefined) return free;
     const { promise, resolve } = Promise.withResolvers<() => void>();
     this.#waiting.push(resolve);
     this.#onFree();
@@ -168,19 +178,24 @@ export class Share implements Disposable {
 
   /** @returns false when there is no room */
   admitNext(): boolean {
-    const released = this.admit();
-    this.#tell(typeof released === 'function' ? undefined : released);
-    if (typeof released !== 'function') return false;
+    const release = this.#admitted();
+    if (release !== undefined) this.#waiting.shift()?.(release);
+    return release !== undefined;
+  }
+
+  #admitted(): (() => void) | undefined {
+    const booked = this.admit();
+    this.#tell(typeof booked === 'function' ? undefined : booked);
+    if (typeof booked !== 'function') return undefined;
     this.inFlight += 1;
     let isOver = false;
-    this.#waiting.shift()?.(() => {
+    return () => {
       if (isOver) return;
       isOver = true;
       this.inFlight -= 1;
-      released();
+      booked();
       this.#onFree();
-    });
-    return true;
+    };
   }
 
   [Symbol.dispose](): void {

@@ -69,11 +69,10 @@ class Dispatcher {
   #wake: (() => void) | undefined;
 
   constructor(batch: Batch) {
-    const { host, groupTimeout, groups, maxConcurrent } = batch;
+    const { host, groupTimeout, groups } = batch;
     this.#batch = batch;
     // With a deadline a group's runs must start together, so none goes ahead.
-    const lookahead = groupTimeout === undefined && groups.some((slots) => slots.length > 1) ? 2 * Math.min(maxConcurrent, 64) : 0;
-    this.#queue = new SlotQueue(groups, { now: () => host.monotonic(), lookahead });
+    this.#queue = new SlotQueue(groups, { now: () => host.monotonic(), inOrder: groupTimeout !== undefined });
     this.#deadlines = new GroupDeadlines(batch);
     this.#signal = batch.signal === undefined ? this.#stop.signal : AbortSignal.any([this.#stop.signal, batch.signal]);
   }
@@ -108,7 +107,7 @@ class Dispatcher {
         await this.#change();
         continue;
       }
-      const release = await share.enter(this.#signal);
+      const release = share.enterNow() ?? (await share.enter(this.#signal));
       const slot = this.#isStopped ? undefined : this.#queue.take();
       if (slot === undefined) release();
       else this.#start(slot, release);

@@ -1,7 +1,7 @@
 /**
- * In which order runs start. The first repeat of the next few tasks goes ahead, to learn how long each
- * takes; of those the longest begins next, because what starts last must be short if all are to end
- * together. A group that has begun is started as a whole before another. Retries come last.
+ * In which order runs start. The first repeat of every task goes ahead, to learn how long each takes;
+ * then the longest task comes next, because what starts last must be short if all are to end together.
+ * A group that has begun is started as a whole before another. Retries come last.
  */
 import type { Task } from '../protocol/task.ts';
 
@@ -18,33 +18,35 @@ export interface Slot {
 }
 
 interface Group {
+  /** Not started yet, the next one last. */
   slots: Slot[];
-  /** When its first run started, and how long it took once it ended; in milliseconds. */
-  startedAt?: number;
-  tookMs?: number;
+  startedAt: number;
+  tookMs: number;
+}
+
+export interface QueueOptions {
+  /** Milliseconds, never going back. */
+  now: () => number;
+  /** Groups start in the given order, each as a whole. */
+  inOrder: boolean;
 }
 
 export class SlotQueue {
-  readonly #now: () => number;
-  readonly #lookahead: number;
-  /** Not begun, in order; from `#next` on. */
+  readonly #options: QueueOptions;
+  /** Not begun, the next one last. */
   readonly #groups: Group[];
-  #next = 0;
-  /** Whose first run went ahead. */
-  readonly #scouted: Group[] = [];
+  /** First runs that went ahead and still run, the oldest first. */
+  readonly #scouts = new Map<Slot, Group>();
+  /** Groups whose first run has ended, the longest last. */
+  readonly #known: Group[] = [];
   #begun: Group | undefined;
   readonly #retries: Slot[] = [];
-  readonly #byFirst = new Map<Slot, Group>();
   #size = 0;
 
-  /**
-   * @param groups the runs of each task, none empty
-   * @param options `lookahead`: how many tasks may be known ahead; 0 keeps the given order
-   */
-  constructor(groups: readonly Slot[][], options: { now: () => number; lookahead: number }) {
-    this.#groups = groups.map((slots) => ({ slots: [...slots] }));
-    this.#now = options.now;
-    this.#lookahead = options.lookahead;
+  /** @param groups the runs of each task, none empty */
+  constructor(groups: readonly Slot[][], options: QueueOptions) {
+    this.#options = options;
+    this.#groups = groups.map((slots) => ({ slots: slots.toReversed(), startedAt: 0, tookMs: 0 })).toReversed();
     for (const slots of groups) this.#size += slots.length;
   }
 
@@ -54,7 +56,7 @@ export class SlotQueue {
   }
 
   take(): Slot | undefined {
-    const slot = this.#takeNext();
+    const slot = this.#begun?.slots.pop() ?? this.#scout() ?? this.#begin() ?? this.#retries.shift();
     if (slot !== undefined) this.#size -= 1;
     return slot;
   }
@@ -66,45 +68,37 @@ export class SlotQueue {
   }
 
   ended(slot: Slot): void {
-    const group = this.#byFirst.get(slot);
-    if (group?.startedAt !== undefined) group.tookMs = this.#now() - group.startedAt;
-    this.#byFirst.delete(slot);
+    const group = this.#scouts.get(slot);
+    if (group === undefined) return;
+    this.#scouts.delete(slot);
+    group.tookMs = this.#options.now() - group.startedAt;
+    this.#known.splice(this.#known.findLastIndex(({ tookMs }) => tookMs <= group.tookMs) + 1, 0, group);
   }
 
-  #takeNext(): Slot | undefined {
-    if (this.#begun !== undefined && this.#begun.slots.length > 0) return this.#begun.slots.shift();
-    const next = this.#groups[this.#next];
-    if (next !== undefined && (this.#lookahead === 0 || this.#scouted.length < this.#lookahead)) return this.#scout(next);
-    const longest = this.#longest();
-    if (longest === undefined) return this.#retries.shift();
-    this.#scouted.splice(this.#scouted.indexOf(longest), 1);
-    this.#begun = longest;
-    return longest.slots.shift();
-  }
-
-  #scout(group: Group): Slot {
-    this.#next += 1;
-    const first = group.slots.shift() as Slot;
-    if (this.#lookahead === 0) this.#begun = group;
-    else if (group.slots.length > 0) this.#watch(group, first);
+  #scout(): Slot | undefined {
+    const group = this.#groups.pop();
+    const first = group?.slots.pop();
+    if (group === undefined || first === undefined) return undefined;
+    if (this.#options.inOrder) {
+      this.#begun = group;
+    } else if (group.slots.length > 0) {
+      group.startedAt = this.#options.now();
+      this.#scouts.set(first, group);
+    }
     return first;
   }
 
-  #watch(group: Group, first: Slot): void {
-    group.startedAt = this.#now();
-    this.#scouted.push(group);
-    this.#byFirst.set(first, group);
-  }
-
-  /** One that still runs has taken at least as long as it has been running. */
-  #longest(): Group | undefined {
-    const now = this.#now();
-    let longest: Group | undefined;
-    let length = -1;
-    for (const group of this.#scouted) {
-      const ms = group.tookMs ?? now - (group.startedAt ?? now);
-      if (ms > length) [longest, length] = [group, ms];
+  /** The group that takes longest; one whose first run still runs has taken at least as long as that. */
+  #begin(): Slot | undefined {
+    const [running] = this.#scouts;
+    const known = this.#known.at(-1);
+    const runningMs = running === undefined ? -1 : this.#options.now() - running[1].startedAt;
+    if (running !== undefined && runningMs >= (known?.tookMs ?? 0)) {
+      this.#scouts.delete(running[0]);
+      this.#begun = running[1];
+    } else {
+      this.#begun = this.#known.pop();
     }
-    return longest;
+    return this.#begun?.slots.pop();
   }
 }

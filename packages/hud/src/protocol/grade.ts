@@ -63,6 +63,9 @@ export interface Grade {
 
 export const UNGRADED: Grade = Object.freeze({ reward: 0, done: true, info: {}, isError: false, raw: {} });
 
+const SubScores = z.array(SubScore);
+const NONE = { success: true, data: undefined } as const;
+
 /**
  * A grade out of the wire's frame.
  * @throws HudError GRADE_INVALID when `score` is missing, boolean, not a number or not finite,
@@ -81,7 +84,7 @@ export function parseGrade(frame: unknown): Grade {
       },
     );
   }
-  const subscores = z.array(SubScore).nullish().safeParse(frame.subscores);
+  const subscores = frame.subscores == null ? NONE : SubScores.safeParse(frame.subscores);
   if (!subscores.success) {
     throw new HudError('GRADE_INVALID', `The grade's subscores are malformed: ${describeIssues(subscores.error.issues)}.`, {
       rpcCode: -32603,

@@ -20,6 +20,8 @@ export interface Write {
   reject(error: HudError): void;
   /** Of several statements, to be undone together. Costs a copy of every page they touch. */
   isCompound?: boolean;
+  /** Has to survive the loss of power too, which waits for the disk; the death of any process survives everything written. */
+  isVital?: boolean;
   /** At most one such goes into a transaction, so that none stops the event loop for long. */
   isLarge?: boolean;
 }
@@ -34,6 +36,7 @@ export class Database {
   #queue: Write[] = [];
   #draining: Promise<void> | undefined;
   #isClosing = false;
+  #isSynchronous: boolean | undefined;
 
   constructor(db: DatabaseSync, options: DatabaseOptions) {
     this.#db = db;
@@ -78,7 +81,7 @@ export class Database {
    * Runs the work inside the next transaction and settles once that is on disk. Everything that is
    * queued in one turn of the event loop shares one transaction, and so one wait for the disk.
    */
-  write<T>(work: (database: Database) => T, options: Pick<Write, 'isCompound'> = {}): Promise<T> {
+  write<T>(work: (database: Database) => T, options: Pick<Write, 'isCompound' | 'isVital'> = {}): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.enqueue({ ...options, work, resolve, reject });
     return promise as Promise<T>;
@@ -131,6 +134,7 @@ export class Database {
     const batch = this.#takeBatch();
     const settled: (() => void)[] = [];
     try {
+      this.#synchronize(batch.some((write) => write.isVital === true));
       this.#statement('BEGIN IMMEDIATE');
       for (const write of batch) settled.push(this.#attempt(write));
       this.#statement('COMMIT');
@@ -145,6 +149,13 @@ export class Database {
       return;
     }
     for (const settle of settled) settle();
+  }
+
+  /** The next commit waits for the disk, or leaves that to a later one, which then covers this one as well. */
+  #synchronize(isVital: boolean): void {
+    if (isVital === this.#isSynchronous) return;
+    this.#statement(`PRAGMA synchronous = ${isVital ? 'FULL' : 'NORMAL'}`);
+    this.#isSynchronous = isVital;
   }
 
   /** @returns how to settle the write once the transaction is on disk */

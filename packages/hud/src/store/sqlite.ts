@@ -74,7 +74,7 @@ class SqliteStore implements Store {
         insert(db, 'INTO jobs', row);
         for (const task of rows) insert(db, 'INTO tasks', task);
       },
-      { isCompound: true },
+      { isCompound: true, isVital: true },
     );
   }
 
@@ -90,7 +90,7 @@ class SqliteStore implements Store {
 
   async updateJob(id: string, changes: Partial<Omit<JobRecord, 'id'>>): Promise<void> {
     const row = toRow(JobRecord.partial(), changes);
-    const isKnown = await this.#database.write((db) => update(db, 'jobs', row, 'id = ?', id) > 0);
+    const isKnown = await this.#database.write((db) => update(db, 'jobs', row, 'id = ?', id) > 0, { isVital: true });
     if (!isKnown && Object.keys(row).length > 0) throw new HudError('JOB_NOT_FOUND', `There is no job ${id} in ${this.location}.`);
   }
 
@@ -118,7 +118,9 @@ class SqliteStore implements Store {
   async finishRun(traceId: string, finish: RunFinish): Promise<boolean> {
     const row = toRow(RunFinish, finish);
     this.#spans.schedule();
-    return await this.#database.write((db) => update(db, 'runs', row, 'trace_id = ? AND class IS NULL', traceId) > 0);
+    return await this.#database.write((db) => update(db, 'runs', row, 'trace_id = ? AND class IS NULL', traceId) > 0, {
+      isVital: true,
+    });
   }
 
   async interruptRuns(jobId: string, error: RunError, endedAt: number): Promise<number> {
@@ -184,7 +186,7 @@ class SqliteStore implements Store {
 
   async flush(): Promise<void> {
     this.#spans.schedule();
-    await this.#database.write(() => undefined); // settles after everything queued before it
+    await this.#database.write(() => undefined, { isVital: true }); // settles after everything queued before it
     if (this.#spans.failure !== undefined) throw this.#spans.failure;
   }
 

@@ -25,7 +25,8 @@ export interface JobFilter extends Page {
 }
 
 /**
- * Promises of writes settle when the data is durable: they survive the death of any process.
+ * Promises of writes settle when the data is durable: it survives the death of any process. Jobs and
+ * the ends of runs, with all that was written before them, survive the loss of power as well.
  * Several processes may use one store at once. Reads see all settled writes.
  *
  * Failures are HudErrors: STORE_FULL (no space; what was recorded stays), STORE_LOCKED (another

@@ -128,6 +128,11 @@ export type ModelFault =
   | { status: number; retryAfter?: number; message?: string; body?: JsonObject | string }
   /** The request is taken and never answered, until the server closes. */
   | { hang: true }
+  /**
+   * The connection stays open and silent after this many events of the stream, or halfway through a whole reply;
+   * with `resumeAfterMs` the rest follows after that pause.
+   */
+  | { stallAfterEvents: number; resumeAfterMs?: number }
   /** The socket is destroyed after this many bytes of the reply's body. */
   | { cutAfterBytes: number }
   /** The socket is destroyed inside an event in the middle of the stream, or halfway through a whole reply. */

@@ -136,6 +136,24 @@ describe('faults', () => {
     expect(await outcome).toMatch(/abort/i);
   });
 
+  test.each(BOTH)('$name, $how: a stall is silence, and the rest when there is an end to it', async ({ ask, stream }) => {
+    await using server = await scriptedModel([
+      { text: LONG, fault: { stallAfterEvents: 1, resumeAfterMs: 50 } },
+      { text: LONG, fault: { stallAfterEvents: 1 } },
+    ]);
+    expect(await ask(server, { stream })).toBe(LONG);
+    const client = new AbortController();
+    const stalled = ask(server, { stream, signal: client.signal }).then(
+      () => 'answered',
+      (error: unknown) => String(error),
+    );
+    expect(await Promise.race([stalled, ask(server, { stream }).catch(() => 'the script is over')])).toBe('the script is over');
+    expect(server.abandoned).toEqual([]);
+    client.abort();
+    await expect.poll(() => server.abandoned).toEqual([1]);
+    await stalled;
+  });
+
   test('retry-after travels as a header, an own body as it is', async () => {
     await using server = await scriptedModel([
       { fault: { status: 503, retryAfter: 7, body: { oops: true } } },

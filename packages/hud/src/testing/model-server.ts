@@ -21,6 +21,8 @@ export interface ModelServer extends AsyncDisposable {
   readonly baseUrls: { readonly openai: string; readonly anthropic: string; readonly gemini: string };
   /** Every request that reached the script, in order of arrival; those refused with a 400 did not. */
   readonly requests: readonly ModelRequest[];
+  /** Indices of the requests whose client left before the script was done with them. */
+  readonly abandoned: readonly number[];
   /** Stops listening and ends every connection, hanging ones too. May be called twice. */
   close(): Promise<void>;
 }
@@ -34,6 +36,7 @@ type StatusFault = Extract<ModelFault, { status: number }>;
  */
 export async function scriptedModel(script: ModelScript, options: ScriptedModelOptions = {}): Promise<ModelServer> {
   const requests: ModelRequest[] = [];
+  const abandoned: number[] = [];
   const routeOf = routesOf();
   const models = options.models ?? ['scripted-model'];
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -42,7 +45,12 @@ export async function scriptedModel(script: ModelScript, options: ScriptedModelO
     if ('status' in route) return sendJson(response, route.status, route.dialect.error(route.status, route.message));
     try {
       const seen = await receive(request, route, requests);
-      await answer(response, route.dialect, seen, await turnOf(script, seen));
+      const turn = await turnOf(script, seen);
+      const isCut = turn.fault !== undefined && ('cutMidStream' in turn.fault || 'cutAfterBytes' in turn.fault);
+      response.once('close', () => {
+        if (!isCut && !response.writableFinished) abandoned.push(seen.index);
+      });
+      await answer(response, route.dialect, seen, turn);
     } catch (error) {
       fail(response, route.dialect, error);
     }
@@ -56,6 +64,7 @@ export async function scriptedModel(script: ModelScript, options: ScriptedModelO
   return {
     url,
     requests,
+    abandoned,
     close,
     baseUrls: { openai: `${url}/v1`, anthropic: url, gemini: url },
     [Symbol.asyncDispose]: close,
@@ -108,7 +117,7 @@ async function answer(response: ServerResponse, dialect: Dialect, request: Model
   await sendReply(response, {
     ...(request.stream ? { contentType: streamType, parts: dialect.stream(reply, request) } : whole),
     headers: ids,
-    ...(fault && { cut: fault }),
+    ...(fault && { fault }),
   });
 }
 

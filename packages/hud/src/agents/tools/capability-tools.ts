@@ -5,7 +5,7 @@ import { mcpTools } from './mcp.ts';
 import type { AgentTool } from './tool.ts';
 
 /** All MCP servers, in the order of the manifest; names are qualified only where there are several. */
-export async function capabilityTools(run: Run): Promise<AgentTool[]> {
+export async function capabilityTools(run: Run, { toolPatienceSeconds }: { toolPatienceSeconds?: number } = {}): Promise<AgentTool[]> {
   const servers = run.client.manifest.filter((capability) => capability.protocol.startsWith('mcp/'));
   const clients = await Promise.all(
     servers.map(async ({ name }) => {
@@ -13,5 +13,8 @@ export async function capabilityTools(run: Run): Promise<AgentTool[]> {
       return client instanceof McpClient ? client : undefined;
     }),
   );
-  return await mcpTools(clients.filter((client) => client !== undefined));
+  return await mcpTools(
+    clients.filter((client) => client !== undefined),
+    toolPatienceSeconds === undefined ? {} : { patienceMs: toolPatienceSeconds * 1000 },
+  );
 }

@@ -1,14 +1,14 @@
 /** MCP tools as tools of the agent: one function each, under a name that every model API takes. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import type { McpClient } from '../../capabilities/mcp.ts';
+import type { McpCallOptions, McpClient } from '../../capabilities/mcp.ts';
 import { HudError } from '../../protocol/errors.ts';
 import type { AgentTool } from './tool.ts';
 
 const MAX_NAME = 64;
 
 /** @throws HudError CAPABILITY_FAILED when two tools end up with one name */
-export async function mcpTools(clients: readonly McpClient[]): Promise<AgentTool[]> {
+export async function mcpTools(clients: readonly McpClient[], options: Pick<McpCallOptions, 'patienceMs'> = {}): Promise<AgentTool[]> {
   const lists = await Promise.all(clients.map(async (client) => ({ client, listed: await client.listTools() })));
   const tools = lists.flatMap(({ client, listed }) =>
     listed.map(({ name, description, inputSchema }): AgentTool => {
@@ -17,7 +17,8 @@ export async function mcpTools(clients: readonly McpClient[]): Promise<AgentTool
         name: shown,
         description: description ?? `Call ${name}`,
         inputSchema,
-        execute: async (args, { signal }) => await client.callTool(name, args, { signal }),
+        // The loop's own limit decides how long, and says so to the model.
+        execute: async (args, { signal }) => await client.callTool(name, args, { ...options, signal, timeoutMs: Infinity }),
       };
     }),
   );

@@ -11,6 +11,7 @@ export interface AgentTool {
   /**
    * Runs the tool. An ordinary failure (a non-zero exit, a refused path) is a result with `isError`,
    * so that the model can react; a rejection counts as one too, except when the signal fired.
+   * @throws HudError CAPABILITY_FAILED or CONNECTION_LOST when whoever runs the tool is gone: that ends the run
    */
   execute(args: JsonObject, context: { signal: AbortSignal }): Promise<ToolResult>;
 }
