@@ -11,6 +11,7 @@ export default defineConfig({
       project('platform', ['packages/platform/{src,test}/**/*.test.ts']),
       project('web', ['packages/web/{src,test}/**/*.test.{ts,tsx}']),
       project('scripts', ['scripts/**/*.test.ts']),
+      ...['bench', 'drill', 'fuzz', 'sim'].map((name) => project(name, [`${name}/**/*.test.ts`])),
       project('conformance', ['conformance/**/*.test.ts']),
       project('examples', ['examples/**/*.test.ts', 'docs/**/*.test.ts']),
     ],

@@ -19,7 +19,7 @@ const OLDEST_MAJOR = 24;
 const NODE_VERSION = '24.21.0';
 
 /** These build for themselves, or must run even when the sources do not build. */
-const NEEDS_NO_BUILD = ['scripts/build.ts', 'scripts/check.ts', 'scripts/test.ts'];
+const NEEDS_NO_BUILD = ['scripts/build.ts', 'scripts/check.ts', 'scripts/test.ts', 'fuzz/run.ts', 'sim/run.ts'];
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tools = join(root, '.tools');

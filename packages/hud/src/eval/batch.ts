@@ -59,6 +59,8 @@ class Dispatcher {
   readonly #deadlines: GroupDeadlines;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
+  /** Of the runs in flight. Told one by one: a signal that ten thousand listen to is slow to listen to. */
+  readonly #interrupts = new Set<AbortController>();
   readonly #running = new Set<Promise<void>>();
   readonly #teardowns = new Set<Promise<unknown>>();
   /** Fires when the last run has ended. */
@@ -80,7 +82,7 @@ class Dispatcher {
   async run(): Promise<void> {
     const { host } = this.#batch;
     const watching = this.#watchRecord();
-    this.#signal.addEventListener('abort', () => this.#wake?.(), { once: true });
+    this.#signal.addEventListener('abort', () => this.#interrupt(), { once: true });
     try {
       await this.#dispatch();
     } catch (error) {
@@ -112,6 +114,11 @@ class Dispatcher {
       if (slot === undefined) release();
       else this.#start(slot, release);
     }
+  }
+
+  #interrupt(): void {
+    for (const run of this.#interrupts) run.abort(this.#signal.reason);
+    this.#wake?.();
   }
 
   get #isStopped(): boolean {
@@ -218,6 +225,7 @@ class Dispatcher {
     };
     await this.#written(() => job.store?.startRun(row));
     emit({ type: 'run-started', job, run });
+    const interrupt = this.#interruptFor(slot);
     const ended = await rollout(run, {
       agent,
       provider,
@@ -225,15 +233,24 @@ class Dispatcher {
       leases,
       rolloutTimeout,
       patience,
-      signal: this.#deadlines.started(slot, this.#signal),
+      interrupt,
       upcoming: this.#queue.size,
       onPhase: (phase) => emit({ type: 'phase', job, run, phase }),
     });
+    this.#interrupts.delete(interrupt);
     const finish = runFinish(run, host);
     await this.#written(() => job.store?.finishRun(run.traceId, finish));
     this.#queue.ended(slot);
     this.#tell(slot, run);
     return ended;
+  }
+
+  #interruptFor(slot: Slot): AbortController {
+    const interrupt = new AbortController();
+    if (this.#signal.aborted) interrupt.abort(this.#signal.reason);
+    this.#interrupts.add(interrupt);
+    this.#deadlines.started(slot, interrupt);
+    return interrupt;
   }
 
   #makeRun(slot: Slot): Run {

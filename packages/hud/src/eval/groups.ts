@@ -7,7 +7,9 @@ import type { Slot } from './slot-queue.ts';
 interface GroupState {
   left: number;
   runs: Run[];
-  deadline?: { timer: Timer; abort: AbortController };
+  running: Set<AbortController>;
+  deadline?: Timer;
+  releasedBy?: HudError;
 }
 
 /** All runs of one group, in order of repeat; those that its deadline released are of class `timeout`. */
@@ -26,16 +28,17 @@ export class GroupDeadlines implements Disposable {
     this.#seconds = options.groupTimeout;
     for (const slots of options.groups) {
       const [first] = slots;
-      if (first !== undefined) this.#groups.set(first.groupId, { left: slots.length, runs: [] });
+      if (first !== undefined) this.#groups.set(first.groupId, { left: slots.length, runs: [], running: new Set() });
     }
   }
 
-  /** @returns the signal for this run: the batch's, and the group's deadline where there is one */
-  started(slot: Slot, signal: AbortSignal): AbortSignal {
+  /** From now on the group's deadline interrupts this run; at once, when it has passed. */
+  started(slot: Slot, interrupt: AbortController): void {
     const group = this.#groups.get(slot.groupId);
-    if (group === undefined || this.#seconds === undefined) return signal;
-    group.deadline ??= this.#deadline(this.#seconds);
-    return AbortSignal.any([signal, group.deadline.abort.signal]);
+    if (group === undefined || this.#seconds === undefined) return;
+    group.deadline ??= this.#deadline(group, this.#seconds);
+    group.running.add(interrupt);
+    if (group.releasedBy !== undefined) interrupt.abort(group.releasedBy);
   }
 
   /** @returns the group when this was its last run */
@@ -45,18 +48,19 @@ export class GroupDeadlines implements Disposable {
     group.runs.push(run);
     group.left -= 1;
     if (group.left > 0) return undefined;
-    group.deadline?.timer.cancel();
+    group.deadline?.cancel();
     this.#groups.delete(slot.groupId);
     return { groupId: slot.groupId, runs: group.runs.toSorted((a, b) => a.repeat - b.repeat) };
   }
 
   [Symbol.dispose](): void {
-    for (const { deadline } of this.#groups.values()) deadline?.timer.cancel();
+    for (const { deadline } of this.#groups.values()) deadline?.cancel();
   }
 
-  #deadline(seconds: number): NonNullable<GroupState['deadline']> {
-    const abort = new AbortController();
-    const late = (): void => abort.abort(new HudError('ROLLOUT_TIMEOUT', `its group was released after ${seconds} s`));
-    return { abort, timer: this.#host.setTimer(seconds * 1000, late) };
+  #deadline(group: GroupState, seconds: number): Timer {
+    return this.#host.setTimer(seconds * 1000, () => {
+      group.releasedBy = new HudError('ROLLOUT_TIMEOUT', `its group was released after ${seconds} s`);
+      for (const interrupt of group.running) interrupt.abort(group.releasedBy);
+    });
   }
 }

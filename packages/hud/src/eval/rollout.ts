@@ -4,7 +4,7 @@ import type { Client } from '../client/client.ts';
 import { connect } from '../client/connect.ts';
 import { Run } from '../client/run.ts';
 import type { Host } from '../host/host.ts';
-import { withDeadline, withSignal } from '../host/host.ts';
+import { linkSignals, withDeadline, withSignal } from '../host/host.ts';
 import { HudError, isHudError, messageOf, placeIn, toHudError } from '../protocol/errors.ts';
 import { UNGRADED } from '../protocol/grade.ts';
 import type { ProviderContext, ProviderObject, RuntimeLease } from '../runtime/provider.ts';
@@ -19,8 +19,8 @@ export interface Place {
   agent: Agent;
   provider: ProviderObject;
   host: Host;
-  /** Interrupts without grading. */
-  signal: AbortSignal;
+  /** Interrupts without grading; the rollout's own deadline fires it too. */
+  interrupt: AbortController;
   leases: Leases;
   /** Seconds; no grade beyond it. */
   rolloutTimeout: number;
@@ -42,12 +42,12 @@ const CANCEL_MS = 2_000;
 
 /** Never rejects. The run is over when this settles; its place may still be being torn down. */
 export async function rollout(run: Run, place: Place): Promise<Ended> {
-  const deadline = new AbortController();
-  const signal = AbortSignal.any([place.signal, deadline.signal]);
-  using _timer = place.host.setTimer(place.rolloutTimeout * 1000, () => deadline.abort(timedOut(place, state.phase)));
+  const { signal } = place.interrupt;
   const state: DriveState = { phase: 'provisioning', faults: {}, scope: new Scope(), client: undefined };
+  const expire = (): void => place.interrupt.abort(timedOut(place, state.phase));
+  using _timer = place.host.setTimer(place.rolloutTimeout * 1000, expire);
   try {
-    await withSignal(drive(run, { ...place, signal }, state), signal);
+    await withSignal(drive(run, place, state), signal);
   } catch (error) {
     if (signal.aborted) state.faults.interrupt = toHudError(signal.reason, 'CANCELLED');
     else state.faults.last ??= { phase: state.phase, error: toHudError(error) };
@@ -68,7 +68,7 @@ interface DriveState {
 async function drive(run: Run, place: Place, state: DriveState): Promise<void> {
   const { scope, faults } = state;
   const enter = (phase: Phase): void => {
-    place.signal.throwIfAborted();
+    place.interrupt.signal.throwIfAborted();
     state.phase = phase;
     place.onPhase(phase);
   };
@@ -83,14 +83,14 @@ async function drive(run: Run, place: Place, state: DriveState): Promise<void> {
   enter('agent loop');
   faults.agent = await act(run, place, client, runtime);
   enter('grading');
-  await gradeBestEffort(run, place.signal, faults, runtime);
+  await gradeBestEffort(run, place.interrupt.signal, faults, runtime);
   if (run.task.verifier === undefined) return;
   enter('verifying');
   await verify(run, run.task.verifier, { place, scope, client, runtime, faults });
 }
 
-export function placeContext(run: Run, { signal, leases, upcoming }: Place): ProviderContext {
-  return { signal, traceId: run.traceId, leases, upcoming };
+export function placeContext(run: Run, { interrupt, leases, upcoming }: Place): ProviderContext {
+  return { signal: interrupt.signal, traceId: run.traceId, leases, upcoming };
 }
 
 function connectOptions(run: Run, runtime: RuntimeLease, place: Place): Parameters<typeof connect>[1] {
@@ -99,8 +99,8 @@ function connectOptions(run: Run, runtime: RuntimeLease, place: Place): Paramete
 }
 
 /** A dead environment is noticed within `patience`: the last heartbeat may come just after it fell silent. */
-export function liveness({ signal, host, patience }: Place): { signal: AbortSignal; host: Host; heartbeatMs: number; patienceMs: number } {
-  return { signal, host, heartbeatMs: patience * 250, patienceMs: patience * 750 };
+export function liveness({ interrupt, host, patience }: Place): { signal: AbortSignal; host: Host; heartbeatMs: number; patienceMs: number } {
+  return { signal: interrupt.signal, host, heartbeatMs: patience * 250, patienceMs: patience * 750 };
 }
 
 /** @returns what stopped the agent early; its own deadline counts as that and is graded all the same */
@@ -108,24 +108,23 @@ async function act(run: Run, place: Place, client: Client, runtime: RuntimeLease
   const { agentConfig } = run.task;
   const agent = agentConfig === undefined ? place.agent : (place.agent.withConfig?.(agentConfig) ?? place.agent);
   const seconds = agentTimeout(run.task, place.agent);
-  const timeout = new AbortController();
-  using _timer =
-    seconds === undefined
-      ? undefined
-      : place.host.setTimer(seconds * 1000, () => timeout.abort(new HudError('AGENT_TIMEOUT', `agent timed out after ${seconds}s`)));
-  const signal = AbortSignal.any([place.signal, timeout.signal, client.closed]);
+  const stop = new AbortController();
+  const late = (): void => stop.abort(new HudError('AGENT_TIMEOUT', `agent timed out after ${seconds}s`));
+  using _timer = seconds === undefined ? undefined : place.host.setTimer(seconds * 1000, late);
+  using _links = linkSignals(stop, [place.interrupt.signal, client.closed]);
   try {
     await withSignal(
-      Promise.resolve().then(() => agent.run(run, { signal })),
-      signal,
+      Promise.resolve().then(() => agent.run(run, { signal: stop.signal })),
+      stop.signal,
     );
     run.trace.status ??= 'completed';
     return undefined;
   } catch (error) {
-    place.signal.throwIfAborted();
+    place.interrupt.signal.throwIfAborted();
     if (client.closed.aborted) return await lostWhy(client.closed.reason, runtime);
-    if (timeout.signal.aborted) run.trace.stopReason = 'timeout';
-    return timeout.signal.aborted ? (timeout.signal.reason as HudError) : agentFailure(error);
+    if (!stop.signal.aborted) return agentFailure(error);
+    run.trace.stopReason = 'timeout';
+    return stop.signal.reason as HudError;
   }
 }
 

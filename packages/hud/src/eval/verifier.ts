@@ -36,7 +36,7 @@ export async function verify(run: Run, verifier: Task, context: VerifyContext): 
     run.verdict = await client.grade(actorFrame);
     run.record({ source: 'task', startedAt, taskCall: { phase: 'evaluate', name: verifier.id, result: run.verdict.raw } });
   } catch (error) {
-    context.place.signal.throwIfAborted();
+    context.place.interrupt.signal.throwIfAborted();
     context.faults.last = { phase: 'verifying', error: toHudError(error, 'GRADE_FAILED') };
   }
 }

@@ -100,14 +100,28 @@ export async function withDeadline<T>(host: Host, work: Promise<T>, ms: number, 
 /** The promise's value, or the signal's reason as soon as it fires. The work itself goes on. */
 export async function withSignal<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await work;
+  work.catch(() => {}); // also when nobody is going to wait for it
   signal.throwIfAborted();
   const { promise, reject } = Promise.withResolvers<never>();
   const onAbort = (): void => reject(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
-  work.catch(() => {});
   try {
     return await Promise.race([work, promise]);
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
+}
+
+/** The controller fires with the first of the signals, until disposed of. Costs less than `AbortSignal.any`. */
+export function linkSignals(controller: AbortController, signals: readonly AbortSignal[]): Disposable {
+  const onAbort = (event: Event): void => controller.abort((event.target as AbortSignal).reason);
+  for (const signal of signals) {
+    if (signal.aborted) controller.abort(signal.reason);
+    else signal.addEventListener('abort', onAbort);
+  }
+  return {
+    [Symbol.dispose]: () => {
+      for (const signal of signals) signal.removeEventListener('abort', onAbort);
+    },
+  };
 }
