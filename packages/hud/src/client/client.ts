@@ -27,8 +27,8 @@ const OPEN_RETRY_MS = [250, 500];
 /** Made by `connect`. Closing it leaves a running task parked; `cancel()` first ends the task. */
 export class Client implements AsyncDisposable {
   readonly #parts: ClientParts;
-  readonly #forwarders = new Map<string, Promise<Forwarder>>();
-  readonly #opened = new Map<string, Promise<CapabilityClient>>();
+  #forwarders: Map<string, Promise<Forwarder>> | undefined;
+  #opened: Map<string, Promise<CapabilityClient>> | undefined;
   #hello: HelloResult;
   #closing: Promise<void> | undefined;
 
@@ -104,11 +104,12 @@ export class Client implements AsyncDisposable {
    */
   async binding(ref: string): Promise<Capability> {
     const capability = await this.#find(ref);
-    let forwarder = this.#forwarders.get(capability.name);
+    const forwarders = (this.#forwarders ??= new Map());
+    let forwarder = forwarders.get(capability.name);
     if (forwarder === undefined) {
       forwarder = forward(this.#parts.host, capability, () => this.stream(capability.name));
-      this.#forwarders.set(capability.name, forwarder);
-      forwarder.catch(() => this.#forwarders.delete(capability.name));
+      forwarders.set(capability.name, forwarder);
+      forwarder.catch(() => forwarders.delete(capability.name));
     }
     return (await forwarder).capability;
   }
@@ -116,11 +117,12 @@ export class Client implements AsyncDisposable {
   /** A managed client for the capability, made once and closed with this one. */
   async open(ref: string): Promise<CapabilityClient> {
     const capability = await this.#find(ref);
-    let opened = this.#opened.get(capability.name);
+    const clients = (this.#opened ??= new Map());
+    let opened = clients.get(capability.name);
     if (opened === undefined) {
       opened = this.#openWithRetry(capability);
-      this.#opened.set(capability.name, opened);
-      opened.catch(() => this.#opened.delete(capability.name));
+      clients.set(capability.name, opened);
+      opened.catch(() => clients.delete(capability.name));
     }
     return await opened;
   }
@@ -150,8 +152,8 @@ export class Client implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled([...this.#opened.values()].map(async (opened) => await (await opened).close()));
-    await Promise.allSettled([...this.#forwarders.values()].map(async (forwarder) => await (await forwarder)[Symbol.asyncDispose]()));
+    await settled(this.#opened, async (opened) => await opened.close());
+    await settled(this.#forwarders, async (forwarder) => await forwarder[Symbol.asyncDispose]());
     this.#parts.connection.close();
   }
 
@@ -186,6 +188,11 @@ export class Client implements AsyncDisposable {
     }
     return await openCapability(routed);
   }
+}
+
+/** Closes each, whatever becomes of the others. Most sessions open none. */
+async function settled<T>(opened: Map<string, Promise<T>> | undefined, close: (one: T) => Promise<void>): Promise<void> {
+  if (opened !== undefined) await Promise.allSettled([...opened.values()].map(async (one) => await close(await one)));
 }
 
 /** Reads exactly the reply line; whatever follows it goes back into the stream. */

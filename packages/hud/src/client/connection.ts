@@ -28,7 +28,7 @@ export class Connection {
   #queue: Promise<unknown> = Promise.resolve();
   /** Calls that have not been answered yet, sent or not. */
   #waiting = 0;
-  readonly #pings = new Map<number, () => void>();
+  #pings: Map<number, () => void> | undefined;
   #received = 0;
   #lastId = 0;
   #peerFrameBytes: number = PYTHON_16_FRAME_BYTES;
@@ -91,6 +91,7 @@ export class Connection {
     if (this.#closed.signal.aborted) throw this.#closed.signal.reason;
     const id = ++this.#lastId;
     const { promise, resolve } = Promise.withResolvers<void>();
+    this.#pings ??= new Map();
     this.#pings.set(id, resolve);
     this.#stream.write(encodeFrame(request(id, 'ping', {})));
     await promise;
@@ -135,9 +136,9 @@ export class Connection {
   }
 
   #onFrame(frame: JsonObject): void {
-    const answeredPing = typeof frame.id === 'number' ? this.#pings.get(frame.id) : undefined;
+    const answeredPing = typeof frame.id === 'number' ? this.#pings?.get(frame.id) : undefined;
     if (answeredPing !== undefined) {
-      this.#pings.delete(frame.id as number);
+      this.#pings?.delete(frame.id as number);
       return answeredPing();
     }
     const [pending] = this.#pending;
@@ -161,8 +162,7 @@ export class Connection {
   #fail(error: HudError): void {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort(error);
-    for (const settle of this.#pings.values()) settle();
-    this.#pings.clear();
+    for (const settle of this.#pings?.values() ?? []) settle();
     for (const { bytes, reject } of this.#pending.splice(0)) reject(bytes > PYTHON_FRAME_BYTES ? perhapsTooLarge(error, bytes) : error);
     this.#stream.destroy();
   }

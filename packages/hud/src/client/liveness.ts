@@ -37,37 +37,87 @@ const BLOCKED_MS = 600_000;
 
 /** Watches until the connection closes; closes it with CONNECTION_LOST when the peer is dead. */
 export function keepAlive(peer: Peer, options: LivenessOptions): void {
-  const { host, connection } = peer;
   const everyMs = options.heartbeatMs ?? HEARTBEAT_MS;
-  const patienceMs = options.patienceMs ?? PATIENCE_MS;
   if (everyMs <= 0) return;
-  let timer: Timer | undefined;
-  let seen = connection.activity;
-  let aliveAt = host.monotonic();
-  let way: Way | undefined;
-  const ask = async (): Promise<void> => {
-    way = peer.answersPing ? 'ping' : connection.isIdle ? 'greet' : 'beside';
+  const watchers = watchersOf.get(peer.host) ?? new Map<number, Watcher>();
+  watchersOf.set(peer.host, watchers);
+  const watcher = watchers.get(everyMs) ?? new Watcher(peer.host, everyMs);
+  watchers.set(everyMs, watcher);
+  watcher.add(new Watched(peer, options.patienceMs ?? PATIENCE_MS));
+}
+
+const watchersOf = new WeakMap<Host, Map<number, Watcher>>();
+
+/** One clock for all connections that are asked equally often. */
+class Watcher {
+  readonly #host: Host;
+  readonly #everyMs: number;
+  readonly #watched = new Set<Watched>();
+  #timer: Timer | undefined;
+
+  constructor(host: Host, everyMs: number) {
+    this.#host = host;
+    this.#everyMs = everyMs;
+  }
+
+  add(watched: Watched): void {
+    this.#watched.add(watched);
+    this.#timer ??= this.#next();
+  }
+
+  #next(): Timer {
+    return this.#host.setTimer(this.#everyMs, () => this.#beat(), { unref: true });
+  }
+
+  #beat(): void {
+    for (const watched of this.#watched) if (!watched.beat()) this.#watched.delete(watched);
+    this.#timer = this.#watched.size === 0 ? undefined : this.#next();
+  }
+}
+
+class Watched {
+  readonly #peer: Peer;
+  readonly #patienceMs: number;
+  #seen: string;
+  #aliveAt: number;
+  #way: Way | undefined;
+  #isOver = false;
+
+  constructor(peer: Peer, patienceMs: number) {
+    this.#peer = peer;
+    this.#patienceMs = patienceMs;
+    this.#seen = peer.connection.activity;
+    this.#aliveAt = peer.host.monotonic();
+  }
+
+  /** @returns false when there is nothing left to watch */
+  beat(): boolean {
+    const { connection, host, probe } = this.#peer;
+    if (this.#isOver || connection.closed.aborted) return false;
+    const now = host.monotonic();
+    if (connection.activity !== this.#seen) this.#aliveAt = now;
+    this.#seen = connection.activity;
+    const silentMs = now - this.#aliveAt;
+    if (silentMs >= limitMs(this.#peer, this.#way, this.#patienceMs)) {
+      connection.close(silence(silentMs, probe?.()));
+      return false;
+    }
+    if (this.#way === undefined) void this.#ask();
+    return true;
+  }
+
+  async #ask(): Promise<void> {
+    const { answersPing, connection, host } = this.#peer;
+    this.#way = answersPing ? 'ping' : connection.isIdle ? 'greet' : 'beside';
     try {
-      if (await asked(way, peer, patienceMs)) aliveAt = host.monotonic();
+      if (await asked(this.#way, this.#peer, this.#patienceMs)) this.#aliveAt = host.monotonic();
     } catch (error) {
       // An error frame is a sign of life, though from a peer that wants no heartbeats.
-      if (isHudError(error) && error.rpcCode !== undefined) return void timer?.cancel();
+      if (isHudError(error) && error.rpcCode !== undefined) this.#isOver = true;
     } finally {
-      way = undefined;
+      this.#way = undefined;
     }
-  };
-  const beat = (): void => {
-    if (connection.closed.aborted) return;
-    const now = host.monotonic();
-    if (connection.activity !== seen) aliveAt = now;
-    seen = connection.activity;
-    const silentMs = now - aliveAt;
-    if (silentMs >= limitMs(peer, way, patienceMs)) return connection.close(silence(silentMs, peer.probe?.()));
-    timer = host.setTimer(everyMs, beat, { unref: true });
-    if (way === undefined) void ask();
-  };
-  timer = host.setTimer(everyMs, beat, { unref: true });
-  connection.closed.addEventListener('abort', () => timer?.cancel(), { once: true });
+  }
 }
 
 /** How a peer is asked: on its connection, by a call or past all calls, or on a connection of its own. */

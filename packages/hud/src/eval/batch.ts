@@ -61,7 +61,8 @@ class Dispatcher {
   readonly #signal: AbortSignal;
   /** Of the runs in flight. Told one by one: a signal that ten thousand listen to is slow to listen to. */
   readonly #interrupts = new Set<AbortController>();
-  readonly #running = new Set<Promise<void>>();
+  #inFlight = 0;
+  /** Of runs that are over, which nothing waits for before the batch ends. */
   readonly #teardowns = new Set<Promise<unknown>>();
   /** Fires when the last run has ended. */
   readonly #over = new AbortController();
@@ -89,7 +90,7 @@ class Dispatcher {
       this.#fail(error);
     } finally {
       if (this.#failure !== undefined) this.#stop.abort(this.#failure.error);
-      await Promise.all(this.#running);
+      while (this.#inFlight > 0) await this.#change();
       this.#over.abort();
       await watching;
       this.#deadlines[Symbol.dispose]();
@@ -104,8 +105,8 @@ class Dispatcher {
     const { maxConcurrent, admission = machineAdmission(), provider, job, emit } = this.#batch;
     using share = admission.open(costOf(this.#batch.agent, provider), (held) => emit({ type: 'held', job, held }));
     while (!this.#isStopped) {
-      if (this.#queue.size === 0 && this.#running.size === 0) return;
-      if (this.#queue.size === 0 || this.#running.size >= maxConcurrent || this.#failing > 0) {
+      if (this.#queue.size === 0 && this.#inFlight === 0) return;
+      if (this.#queue.size === 0 || this.#inFlight >= maxConcurrent || this.#failing > 0) {
         await this.#change();
         continue;
       }
@@ -126,20 +127,12 @@ class Dispatcher {
   }
 
   async #change(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      if (this.#isStopped) resolve();
-    });
+    await new Promise<void>((resolve) => (this.#wake = resolve));
   }
 
   #start(slot: Slot, release: () => void): void {
-    const running = this.#runSlot(slot, release)
-      .catch((error: unknown) => this.#fail(error))
-      .finally(() => {
-        this.#running.delete(running);
-        this.#wake?.();
-      });
-    this.#running.add(running);
+    this.#inFlight += 1;
+    void this.#runSlot(slot, release);
   }
 
   #fail(error: unknown): void {
@@ -190,21 +183,22 @@ class Dispatcher {
   }
 
   async #runSlot(slot: Slot, release: () => void): Promise<void> {
-    let ended: Ended;
     try {
-      ended = await this.#attempt(slot);
+      const { run, teardown } = await this.#attempt(slot);
+      // The place counts against the limit until it is gone, unless its rollout ran out of time.
+      if (run.class === 'timeout') this.#leaveBehind(teardown);
+      else await teardown;
     } catch (error) {
-      release();
-      throw error;
+      this.#fail(error);
     }
-    const teardown = ended.teardown.finally(() => {
-      this.#teardowns.delete(teardown);
-      release();
-    });
+    release();
+    this.#inFlight -= 1;
+    this.#wake?.();
+  }
+
+  #leaveBehind(teardown: Promise<unknown>): void {
     this.#teardowns.add(teardown);
-    // The place counts against the limit until it is gone, unless its rollout ran out of time.
-    if (ended.run.class === 'timeout') release();
-    else await teardown;
+    void teardown.finally(() => this.#teardowns.delete(teardown));
   }
 
   /** One try of one slot, to its verdict on disk. @throws HudError STORE_* */

@@ -148,12 +148,13 @@ export class Job {
     const repeats = Array.from({ length: group }, (_, i) => first + i);
     const recorded = repeats.map((repeat) => this.#journal?.get(task.slug, repeat));
     const groupId = recorded.find((run) => run?.groupId !== undefined)?.groupId ?? this.#host.randomHex(16);
+    const groupSize = recorded.filter((run) => this.#journal?.isDone(run, rerun) !== true).length;
     const slots: Slot[] = [];
     for (const [i, repeat] of repeats.entries()) {
       const earlier = recorded[i];
       const order = this.#slots++;
       if (this.#journal?.isDone(earlier, rerun)) this.add(recordedRun(earlier, task), order);
-      else slots.push({ task, order, repeat, attempt: (earlier?.attempt ?? 0) + 1, tries: 0, groupId });
+      else slots.push({ task, order, repeat, attempt: (earlier?.attempt ?? 0) + 1, tries: 0, groupId, groupSize });
     }
     return slots;
   }

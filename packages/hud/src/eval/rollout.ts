@@ -99,7 +99,12 @@ function connectOptions(run: Run, runtime: RuntimeLease, place: Place): Paramete
 }
 
 /** A dead environment is noticed within `patience`: the last heartbeat may come just after it fell silent. */
-export function liveness({ interrupt, host, patience }: Place): { signal: AbortSignal; host: Host; heartbeatMs: number; patienceMs: number } {
+export function liveness({ interrupt, host, patience }: Place): {
+  signal: AbortSignal;
+  host: Host;
+  heartbeatMs: number;
+  patienceMs: number;
+} {
   return { signal: interrupt.signal, host, heartbeatMs: patience * 250, patienceMs: patience * 750 };
 }
 
@@ -113,10 +118,7 @@ async function act(run: Run, place: Place, client: Client, runtime: RuntimeLease
   using _timer = seconds === undefined ? undefined : place.host.setTimer(seconds * 1000, late);
   using _links = linkSignals(stop, [place.interrupt.signal, client.closed]);
   try {
-    await withSignal(
-      Promise.resolve().then(() => agent.run(run, { signal: stop.signal })),
-      stop.signal,
-    );
+    await withSignal(started(agent, run, stop.signal), stop.signal);
     run.trace.status ??= 'completed';
     return undefined;
   } catch (error) {
@@ -125,6 +127,15 @@ async function act(run: Run, place: Place, client: Client, runtime: RuntimeLease
     if (!stop.signal.aborted) return agentFailure(error);
     run.trace.stopReason = 'timeout';
     return stop.signal.reason as HudError;
+  }
+}
+
+/** What it throws before its first wait is a rejection too. */
+function started(agent: Agent, run: Run, signal: AbortSignal): Promise<void> {
+  try {
+    return Promise.resolve(agent.run(run, { signal }));
+  } catch (error) {
+    return Promise.reject(error as Error);
   }
 }
 

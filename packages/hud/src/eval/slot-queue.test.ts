@@ -12,6 +12,7 @@ function groupsOf(tasks: number, group: number): Slot[][] {
       attempt: 1,
       tries: 0,
       groupId: `g${t}`,
+      groupSize: group,
     }));
   });
 }

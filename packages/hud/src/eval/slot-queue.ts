@@ -15,6 +15,8 @@ export interface Slot {
   /** How often this process has tried it again. */
   tries: number;
   groupId: string;
+  /** Slots of this group in the batch. */
+  groupSize: number;
 }
 
 interface Group {

@@ -90,26 +90,39 @@ export async function sleep(host: Host, ms: number, signal?: AbortSignal): Promi
  * The promise's value, or `onTimeout()` thrown when it takes longer than `ms`. The work itself goes on:
  * its late failure is swallowed here, its late success is the caller's to undo.
  */
-export async function withDeadline<T>(host: Host, work: Promise<T>, ms: number, onTimeout: () => Error): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  using _timer = host.setTimer(ms, () => reject(onTimeout()));
-  work.catch(() => {});
-  return await Promise.race([work, promise]);
+export function withDeadline<T>(host: Host, work: Promise<T>, ms: number, onTimeout: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = host.setTimer(ms, () => reject(onTimeout()));
+    const settled = (settle: () => void): void => {
+      timer.cancel();
+      settle();
+    };
+    work.then(
+      (value) => settled(() => resolve(value)),
+      (error: unknown) => settled(() => reject(error)),
+    );
+  });
 }
 
 /** The promise's value, or the signal's reason as soon as it fires. The work itself goes on. */
-export async function withSignal<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await work;
-  work.catch(() => {}); // also when nobody is going to wait for it
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
+export function withSignal<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    // Listened to in any case: a failure that nobody waits for must not end the process.
+    work.then(
+      (value) => {
+        signal.removeEventListener('abort', onAbort);
+        resolve(value);
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', onAbort);
+        reject(error);
+      },
+    );
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
 }
 
 /** The controller fires with the first of the signals, until disposed of. Costs less than `AbortSignal.any`. */

@@ -38,10 +38,25 @@ function randomHex(bytes: number): string {
 const MAX_TIMER_MS = 2_147_483_647; // setTimeout wraps beyond this and would fire at once
 
 function setTimer(ms: number, fn: () => void, options: { unref?: boolean } = {}): Timer {
-  const timer = setTimeout(fn, Math.min(ms, MAX_TIMER_MS));
-  if (options.unref) timer.unref();
-  const cancel = (): void => clearTimeout(timer);
-  return { cancel, [Symbol.dispose]: cancel };
+  const timeout = setTimeout(fn, Math.min(ms, MAX_TIMER_MS));
+  if (options.unref) timeout.unref();
+  return new NodeTimer(timeout);
+}
+
+class NodeTimer implements Timer {
+  readonly #timeout: NodeJS.Timeout;
+
+  constructor(timeout: NodeJS.Timeout) {
+    this.#timeout = timeout;
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timeout);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timeout);
+  }
 }
 
 async function listen(address: { host: string; port: number }, onConnection: (stream: Stream, peer: Peer) => void): Promise<Listener> {

@@ -52,7 +52,12 @@ for (const [name, open] of transports) {
 
   test(`${name}: destroying one end ends the other`, async () => {
     const [a, b] = await open();
-    const ended = new Promise<void>((resolve) => b.once('end', resolve).once('close', resolve).once('error', () => resolve()));
+    const ended = new Promise<void>((resolve) =>
+      b
+        .once('end', resolve)
+        .once('close', resolve)
+        .once('error', () => resolve()),
+    );
     b.resume();
     a.destroy();
     await ended;

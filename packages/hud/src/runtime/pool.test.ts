@@ -92,6 +92,10 @@ test('who stops waiting leaves nothing behind, and a boot that fails is told to 
     await expect(waiting).rejects.toThrow('enough');
   }
   await expect.poll(live).toBe(0);
-  await using broken = new WarmPool({ host: nodeHost, max: 2, boot: async () => await Promise.reject(new HudError('RUNTIME_EXITED', 'no')) });
+  await using broken = new WarmPool({
+    host: nodeHost,
+    max: 2,
+    boot: async () => await Promise.reject(new HudError('RUNTIME_EXITED', 'no')),
+  });
   for (let i = 0; i < 3; i++) await expect(broken.take(signal, 5)).rejects.toMatchObject({ code: 'RUNTIME_EXITED' });
 });
