@@ -2,8 +2,8 @@
 import type { Agent } from '../agents/agent.ts';
 import { Run } from '../client/run.ts';
 import { Trace } from '../client/trace.ts';
-import { sleep, withDeadline, type Host } from '../host/host.ts';
-import { HudError, isHudError, mayPass, type FaultClass } from '../protocol/errors.ts';
+import { withDeadline, type Host } from '../host/host.ts';
+import { HudError, mayPass, type FaultClass } from '../protocol/errors.ts';
 import type { RunStart } from '../protocol/record.ts';
 import type { Step } from '../protocol/trace.ts';
 import { Runtime, type PlaceCost, type ProviderObject } from '../runtime/index.ts';
@@ -13,6 +13,7 @@ import { machineAdmission, type Admission } from './admission.ts';
 import type { RunEvent } from './contract.ts';
 import { GroupDeadlines } from './groups.ts';
 import type { Job } from './job.ts';
+import { Recorder } from './recorder.ts';
 import { runFinish } from './run-record.ts';
 import { rollout, type Ended } from './rollout.ts';
 import { SlotQueue, type Slot } from './slot-queue.ts';
@@ -40,9 +41,6 @@ export interface Batch {
 }
 
 const TEARDOWN_MS = 15_000;
-/** How long a verdict waits for a record that can't be written, in milliseconds. */
-const RECORD_MS = 10_000;
-const RECORD_RETRY_MS = 500;
 
 /**
  * Runs every slot. A rollout never fails the batch; what does: the record can't be written, or the
@@ -56,6 +54,7 @@ export async function runBatch(batch: Batch): Promise<void> {
 class Dispatcher {
   readonly #batch: Batch;
   readonly #queue: SlotQueue;
+  readonly #recorder: Recorder;
   readonly #deadlines: GroupDeadlines;
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
@@ -66,8 +65,6 @@ class Dispatcher {
   readonly #teardowns = new Set<Promise<unknown>>();
   /** Fires when the last run has ended. */
   readonly #over = new AbortController();
-  /** Writes of the record that have failed and are tried again; no run starts meanwhile. */
-  #failing = 0;
   #failure: { error: unknown } | undefined;
   #wake: (() => void) | undefined;
 
@@ -76,13 +73,14 @@ class Dispatcher {
     this.#batch = batch;
     // With a deadline a group's runs must start together, so none goes ahead.
     this.#queue = new SlotQueue(groups, { now: () => host.monotonic(), inOrder: groupTimeout !== undefined });
+    this.#recorder = new Recorder(batch.job.store, host, () => this.#wake?.());
     this.#deadlines = new GroupDeadlines(batch);
     this.#signal = batch.signal === undefined ? this.#stop.signal : AbortSignal.any([this.#stop.signal, batch.signal]);
   }
 
   async run(): Promise<void> {
     const { host } = this.#batch;
-    const watching = this.#watchRecord();
+    const watching = this.#recorder.watch(this.#over.signal).catch((error: unknown) => this.#stopNow(error));
     this.#signal.addEventListener('abort', () => this.#interrupt(), { once: true });
     try {
       await this.#dispatch();
@@ -106,7 +104,7 @@ class Dispatcher {
     using share = admission.open(costOf(this.#batch.agent, provider), (held) => emit({ type: 'held', job, held }));
     while (!this.#isStopped) {
       if (this.#queue.size === 0 && this.#inFlight === 0) return;
-      if (this.#queue.size === 0 || this.#inFlight >= maxConcurrent || this.#failing > 0) {
+      if (this.#queue.size === 0 || this.#inFlight >= maxConcurrent || this.#recorder.isFailing) {
         await this.#change();
         continue;
       }
@@ -135,51 +133,14 @@ class Dispatcher {
     void this.#runSlot(slot, release);
   }
 
+  #stopNow(error: unknown): void {
+    this.#fail(error);
+    this.#stop.abort(error);
+  }
+
   #fail(error: unknown): void {
     this.#failure ??= { error };
     this.#wake?.();
-  }
-
-  /** Steps are written in the background: when that fails, nothing new starts until it works again. */
-  async #watchRecord(): Promise<void> {
-    const { store } = this.#batch.job;
-    while (store !== undefined && !this.#over.signal.aborted) {
-      const { failed } = store;
-      if (!failed.aborted) await firstOf(failed, this.#over.signal);
-      if (!failed.aborted) return;
-      try {
-        await this.#written(() => store.flush());
-      } catch (error) {
-        this.#fail(error);
-        return this.#stop.abort(error);
-      }
-    }
-  }
-
-  /**
-   * A write that waits a while for a disk that is full or fails: what it holds was paid for.
-   * @throws HudError STORE_* when it still fails then
-   */
-  async #written(write: () => Promise<unknown> | undefined): Promise<void> {
-    const { host } = this.#batch;
-    const deadline = host.monotonic() + RECORD_MS;
-    let hasFailed = false;
-    try {
-      for (;;) {
-        try {
-          await write();
-          return;
-        } catch (error) {
-          if (!isHudError(error) || error.code === 'BAD_ARGUMENT' || host.monotonic() >= deadline) throw error;
-        }
-        if (!hasFailed) this.#failing += 1;
-        hasFailed = true;
-        await sleep(host, RECORD_RETRY_MS);
-      }
-    } finally {
-      if (hasFailed) this.#failing -= 1;
-      if (hasFailed) this.#wake?.();
-    }
   }
 
   async #runSlot(slot: Slot, release: () => void): Promise<void> {
@@ -205,19 +166,7 @@ class Dispatcher {
   async #attempt(slot: Slot): Promise<Ended> {
     const { job, agent, provider, host, emit, leases, rolloutTimeout, patience } = this.#batch;
     const run = this.#makeRun(slot);
-    const row: RunStart = {
-      traceId: run.traceId,
-      jobId: job.id,
-      slug: run.slug,
-      taskId: run.taskId,
-      repeat: slot.repeat,
-      attempt: slot.attempt,
-      groupId: slot.groupId,
-      agent: agent.name,
-      ...(agent.model === undefined ? {} : { model: agent.model }),
-      startedAt: host.now(),
-    };
-    await this.#written(() => job.store?.startRun(row));
+    await this.#recordStart(run, slot);
     emit({ type: 'run-started', job, run });
     const interrupt = this.#interruptFor(slot);
     const ended = await rollout(run, {
@@ -233,10 +182,27 @@ class Dispatcher {
     });
     this.#interrupts.delete(interrupt);
     const finish = runFinish(run, host);
-    await this.#written(() => job.store?.finishRun(run.traceId, finish));
+    await this.#recorder.finish(run.traceId, finish);
     this.#queue.ended(slot);
     this.#tell(slot, run);
     return ended;
+  }
+
+  async #recordStart(run: Run, slot: Slot): Promise<void> {
+    const { job, agent, host } = this.#batch;
+    const row: RunStart = {
+      traceId: run.traceId,
+      jobId: job.id,
+      slug: run.slug,
+      taskId: run.taskId,
+      repeat: slot.repeat,
+      attempt: slot.attempt,
+      groupId: slot.groupId,
+      agent: agent.name,
+      ...(agent.model === undefined ? {} : { model: agent.model }),
+      startedAt: host.now(),
+    };
+    await this.#recorder.start(row);
   }
 
   #interruptFor(slot: Slot): AbortController {
@@ -290,11 +256,6 @@ const MODEL_DESCRIPTORS = 1;
 
 function costOf(agent: Agent, { cost = {} }: ProviderObject): PlaceCost {
   return agent.model === undefined ? cost : { ...cost, descriptors: (cost.descriptors ?? 0) + MODEL_DESCRIPTORS };
-}
-
-async function firstOf(...signals: AbortSignal[]): Promise<void> {
-  const either = AbortSignal.any(signals);
-  if (!either.aborted) await new Promise<void>((resolve) => either.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 function teardownTimedOut(): HudError {

@@ -89,9 +89,10 @@ const FOREVER = 8_640_000_000_000_000; // the last moment that a date can name
 export async function claimJob(store: Store, host: Host, jobId: string): Promise<() => Promise<void>> {
   const id = `${JOB_LEASE}:${jobId}`;
   const held = (await store.listLeases()).find((lease) => lease.id === id);
+  // A claim replaces no other, not even one of this process: hence never `from` ourselves.
   const isFree = held === undefined || !host.isOwnerAlive(held.owner);
   const lease: Lease = { id, kind: JOB_LEASE, target: { jobId }, owner: host.owner, jobId, createdAt: host.now(), deadline: FOREVER };
-  if (!isFree || !(await store.putLease(lease, held === undefined ? {} : { from: held.owner }))) {
+  if (!isFree || !(await store.putLease(lease, { from: held?.owner ?? '' }))) {
     throw new HudError('JOB_RUNNING', `Job ${jobId} is being run by process ${held?.owner.split(':')[0] ?? '?'}.`, {
       hint: 'Wait until it is done, or interrupt that process; what it has finished stays.',
     });

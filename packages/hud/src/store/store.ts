@@ -53,7 +53,7 @@ export interface Store extends AsyncDisposable {
   getJob(idOrPrefix: string): Promise<JobRecord | undefined>;
   listTasks(jobId: string): Promise<TaskRecord[]>;
 
-  /** @throws HudError BAD_ARGUMENT when this attempt of this repeat was started already */
+  /** The same start twice is one. @throws HudError BAD_ARGUMENT when another run is this attempt of this repeat */
   startRun(run: RunStart): Promise<void>;
   /**
    * Writes the end of a run together with all its spans. Idempotent: the first end stays, and a
@@ -84,7 +84,7 @@ export interface Store extends AsyncDisposable {
   getBlob(sha256: string): Promise<{ bytes: Uint8Array; mediaType: string } | undefined>;
 
   /**
-   * Writes the lease unless another owner holds one of this id; `from` names an owner from whom it may be taken.
+   * Writes the lease where there is none of this id, or its owner is `from`. @param options `from` @default the lease's own owner
    * @returns whether it is written
    */
   putLease(lease: Lease, options?: { from?: string }): Promise<boolean>;
