@@ -5,7 +5,7 @@ import { nodeHost } from '../host/node.ts';
 import { HudError, toHudError, type RunClass } from '../protocol/errors.ts';
 import type { JobRecord } from '../protocol/record.ts';
 import type { Task } from '../protocol/task.ts';
-import { claimJob, endInterrupted, openStore, type Store } from '../store/index.ts';
+import { claimJob, interruption, openStore, type Store } from '../store/index.ts';
 import type { JobSummary } from './contract.ts';
 import { Journal } from './journal.ts';
 import { recordedRun } from './run-record.ts';
@@ -121,8 +121,8 @@ export class Job {
     const status = error === undefined ? 'completed' : error.code === 'CANCELLED' ? 'cancelled' : 'failed';
     try {
       await this.store?.updateJob(this.id, { status, endedAt: this.#host.now(), ...(error === undefined ? {} : { error: error.message }) });
-      await this.#letGo?.();
     } finally {
+      await this.#letGo?.(); // in any case: whoever goes on with it must not find it taken
       await this.#ownStore?.close();
     }
   }
@@ -223,7 +223,8 @@ async function resumeFrom(store: Store, id: string, host: Host): Promise<Job> {
     throw new HudError('JOB_NOT_FOUND', `There is no job ${id} in ${store.location}.`, { hint: '`hud jobs` lists what is there.' });
   }
   const letGo = await claimJob(store, host, record.id);
-  await endInterrupted(store, host, record.id);
+  // Without a lease to take over there may still be runs without an end: the store failed at the last moment.
+  await store.interruptRuns(record.id, interruption(record.id), host.now());
   await store.reopenJob(record.id);
   const { name, group, tasksetId, tasksetName } = record;
   const job = new Job({

@@ -1,6 +1,6 @@
 /** Writes runs into the record, and waits a while where it can't be written: what they hold was paid for. */
 import { sleep, type Host } from '../host/host.ts';
-import { isHudError } from '../protocol/errors.ts';
+import { HudError, isHudError } from '../protocol/errors.ts';
 import type { RunFinish, RunStart } from '../protocol/record.ts';
 import type { Store } from '../store/index.ts';
 
@@ -31,9 +31,18 @@ export class Recorder {
     await this.#written(() => this.#store?.startRun(run));
   }
 
-  /** As {@link start}. */
+  /** As {@link start}. @throws HudError JOB_RUNNING when another process has ended this run otherwise */
   async finish(traceId: string, finish: RunFinish): Promise<void> {
-    await this.#written(() => this.#store?.finishRun(traceId, finish));
+    await this.#written(async () => {
+      if ((await this.#store?.finishRun(traceId, finish)) !== false) return;
+      // A try that failed may have come through all the same.
+      const recorded = await this.#store?.getRun(traceId);
+      if (recorded?.class === finish.class && recorded.endedAt === finish.endedAt) return;
+      throw new HudError(
+        'JOB_RUNNING',
+        `Run ${traceId} was ended by another process, as ${recorded?.class ?? 'nothing'}; its verdict does not count.`,
+      );
+    });
   }
 
   /**
@@ -81,7 +90,7 @@ export class Recorder {
 
 /** A row that is refused for what it holds will be refused again. */
 function mayRecover(error: unknown): boolean {
-  return isHudError(error) && error.code !== 'BAD_ARGUMENT';
+  return isHudError(error) && error.code.startsWith('STORE_');
 }
 
 async function firstOf(...signals: AbortSignal[]): Promise<void> {

@@ -2,7 +2,7 @@
 import type { Host } from '../host/host.ts';
 import { HudError } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json.ts';
-import type { Lease } from '../protocol/record.ts';
+import type { Lease, RunError } from '../protocol/record.ts';
 import type { Store } from './store.ts';
 
 /** A lease in force. */
@@ -82,20 +82,33 @@ export const JOB_LEASE = 'job';
 const FOREVER = 8_640_000_000_000_000; // the last moment that a date can name
 
 /**
- * Makes this process the one that runs the job, also in place of one that has ended.
+ * Makes this process the one that runs the job, also in place of one that has ended: what that left open
+ * ends as cancelled.
  * @returns how to let go of it
  * @throws HudError JOB_RUNNING while another process runs it
  */
 export async function claimJob(store: Store, host: Host, jobId: string): Promise<() => Promise<void>> {
   const id = `${JOB_LEASE}:${jobId}`;
   const held = (await store.listLeases()).find((lease) => lease.id === id);
-  // A claim replaces no other, not even one of this process: hence never `from` ourselves.
-  const isFree = held === undefined || !host.isOwnerAlive(held.owner);
   const lease: Lease = { id, kind: JOB_LEASE, target: { jobId }, owner: host.owner, jobId, createdAt: host.now(), deadline: FOREVER };
-  if (!isFree || !(await store.putLease(lease, { from: held?.owner ?? '' }))) {
+  // A claim replaces no other, not even one of this process: hence from nobody.
+  const isClaimed =
+    held === undefined
+      ? await store.putLease(lease, { from: '' })
+      : !host.isOwnerAlive(held.owner) && (await store.interruptJob(held, interruption(jobId), host.now(), host.owner));
+  if (!isClaimed) {
     throw new HudError('JOB_RUNNING', `Job ${jobId} is being run by process ${held?.owner.split(':')[0] ?? '?'}.`, {
       hint: 'Wait until it is done, or interrupt that process; what it has finished stays.',
     });
   }
   return async () => await store.dropLease(id);
+}
+
+/** Why runs and a job ended whose process is gone. */
+export function interruption(jobId: string): RunError {
+  return {
+    code: 'CANCELLED',
+    message: 'The process that ran it ended before it did.',
+    hint: `\`hud resume ${jobId.slice(0, 8)}\` goes on with the job.`,
+  };
 }

@@ -2,7 +2,7 @@
 import type { Host, Timer } from '../host/host.ts';
 import { messageOf } from '../protocol/errors.ts';
 import type { Lease } from '../protocol/record.ts';
-import { JOB_LEASE } from './leases.ts';
+import { interruption, JOB_LEASE } from './leases.ts';
 import type { Store } from './store.ts';
 
 const EVERY_MS = 60_000;
@@ -39,25 +39,9 @@ async function reapOne(store: Store, host: Host, lease: Lease): Promise<Reaped> 
 
 /** Its runs that never ended keep what they recorded and end as cancelled; the job can be resumed. */
 async function interruptJob(store: Store, host: Host, lease: Lease): Promise<Reaped> {
-  const jobId = lease.jobId ?? '';
-  // Whoever takes the lease over, a reaper or a resuming process, does this; the other finds it taken.
-  if (!(await store.putLease({ ...lease, owner: host.owner }, { from: lease.owner }))) return { lease };
-  await endInterrupted(store, host, jobId);
-  await store.dropLease(lease.id);
+  // Another reaper, or a process that resumes the job, may have been faster: it has done this then.
+  await store.interruptJob(lease, interruption(lease.jobId ?? ''), host.now());
   return { lease };
-}
-
-/** For a job whose process has ended and whose lease is this process's. */
-export async function endInterrupted(store: Store, host: Host, jobId: string): Promise<void> {
-  const message = 'The process that ran it ended before it did.';
-  await store.interruptRuns(jobId, { code: 'CANCELLED', message }, host.now());
-  const job = await store.getJob(jobId);
-  if (job?.status !== 'running') return;
-  await store.updateJob(jobId, {
-    status: 'cancelled',
-    endedAt: host.now(),
-    error: `${message} \`hud resume ${jobId.slice(0, 8)}\` goes on with it.`,
-  });
 }
 
 /** Reaps now and each minute until it is disposed of; a round that fails is left to the next. */

@@ -112,7 +112,7 @@ class SqliteStore implements Store {
 
   async startRun(run: RunStart): Promise<void> {
     const row = toRow(RunStart, run);
-    await this.#database.write((db) => insert(db, 'INTO runs', row));
+    await this.#database.write((db) => insert(db, 'INTO runs', row, 'ON CONFLICT (trace_id) DO NOTHING'));
   }
 
   async finishRun(traceId: string, finish: RunFinish): Promise<boolean> {
@@ -124,11 +124,25 @@ class SqliteStore implements Store {
   }
 
   async interruptRuns(jobId: string, error: RunError, endedAt: number): Promise<number> {
-    const row = toRow(RunFinish.partial(), { class: 'cancelled', status: 'cancelled', error, endedAt });
-    const steps = 'steps = (SELECT count(*) FROM spans WHERE spans.trace_id = runs.trace_id)';
-    const columns = Object.keys(row).map((column) => `${column} = ?`);
-    const sql = `UPDATE runs SET ${[...columns, steps].join(', ')} WHERE job_id = ? AND class IS NULL`;
-    return await this.#database.write((db) => db.run(sql, [...Object.values(row), jobId]));
+    return await this.#database.write((db) => interruptRuns(db, jobId, error, endedAt), { isVital: true });
+  }
+
+  async interruptJob(lease: Lease, error: RunError, endedAt: number, to?: string): Promise<boolean> {
+    const { id, owner, jobId = '' } = lease;
+    return await this.#database.write(
+      (db) => {
+        const isTaken =
+          to === undefined
+            ? db.run('DELETE FROM leases WHERE id = ? AND owner = ?', [id, owner]) > 0
+            : db.run('UPDATE leases SET owner = ? WHERE id = ? AND owner = ?', [to, id, owner]) > 0;
+        if (!isTaken) return false;
+        interruptRuns(db, jobId, error, endedAt);
+        const end = "UPDATE jobs SET status = 'cancelled', error = ?, ended_at = ? WHERE id = ? AND status = 'running'";
+        db.run(end, [error.hint === undefined ? error.message : `${error.message} ${error.hint}`, endedAt, jobId]);
+        return true;
+      },
+      { isCompound: true, isVital: true },
+    );
   }
 
   listRuns(jobId: string, page: Page = {}): Promise<Paged<RunRecord>> {
@@ -171,7 +185,7 @@ class SqliteStore implements Store {
     const replaced = Object.keys(Lease.shape)
       .map(snakeCase)
       .filter((column) => column !== 'id');
-    const isOurs = `excluded.owner = leases.owner OR leases.owner = ?`;
+    const isOurs = `leases.owner = ?`;
     const onConflict = `ON CONFLICT (id) DO UPDATE SET ${replaced.map((column) => `${column} = excluded.${column}`).join(', ')} WHERE ${isOurs}`;
     return await this.#database.write((db) => insert(db, 'INTO leases', row, onConflict, [options.from ?? lease.owner]) > 0);
   }
@@ -209,6 +223,14 @@ class SqliteStore implements Store {
     }
     if (this.#spans.failure !== undefined && !isKnown) throw this.#spans.failure;
   }
+}
+
+function interruptRuns(db: Database, jobId: string, error: RunError, endedAt: number): number {
+  const row = toRow(RunFinish.partial(), { class: 'cancelled', status: 'cancelled', error, endedAt });
+  const columns = Object.keys(row).map((column) => `${column} = ?`);
+  const steps = 'steps = (SELECT count(*) FROM spans WHERE spans.trace_id = runs.trace_id)';
+  const sql = `UPDATE runs SET ${[...columns, steps].join(', ')} WHERE job_id = ? AND class IS NULL`;
+  return db.run(sql, [...Object.values(row), jobId]);
 }
 
 function taskRows(jobId: string, tasks: readonly Omit<TaskRecord, 'jobId'>[]): Row[] {

@@ -65,6 +65,14 @@ export interface Store extends AsyncDisposable {
    * @returns how many there were
    */
   interruptRuns(jobId: string, error: RunError, endedAt: number): Promise<number>;
+  /**
+   * Takes the lease of a job from its owner, which has ended, and ends what that left open: its runs as
+   * {@link interruptRuns} does, the job as `cancelled`. All in one step, so that nobody ever holds the
+   * lease of a job and does not run it.
+   * @param to the lease's new owner; without one it is dropped
+   * @returns false when the lease is not that owner's any more; nothing was changed then
+   */
+  interruptJob(lease: Lease, error: RunError, endedAt: number, to?: string): Promise<boolean>;
   /** In order of task position, repeat, attempt. */
   listRuns(jobId: string, page?: Page): Promise<Paged<RunRecord>>;
   /** By trace id or unambiguous prefix of at least 4 digits. */
