@@ -16,6 +16,8 @@ export const COMMANDS: Entries = {
   init: { summary: 'Write a new environment to start from', load: async () => (await import('./commands/init.ts')).init },
   serve: { summary: 'Serve an environment on a port', load: async () => (await import('./commands/serve.ts')).serve },
   eval: { summary: 'Run an agent on tasks and grade it', load: async () => (await import('./commands/eval.ts')).evaluate },
+  resume: { summary: 'Go on with a job that was interrupted', load: async () => (await import('./commands/resume.ts')).resume },
+  retry: { summary: 'Run again what faults spoiled in a job', load: async () => (await import('./commands/retry.ts')).retry },
   task: {
     summary: 'List, start and grade single tasks by hand',
     commands: {
@@ -36,6 +38,8 @@ export const COMMANDS: Entries = {
   },
   jobs: { summary: 'List recorded jobs, or the runs of one', load: async () => (await import('./commands/jobs.ts')).jobs },
   trace: { summary: 'Show what happened in one run', load: async () => (await import('./commands/trace.ts')).trace },
+  ps: { summary: 'List what runs and exists now, and who owns it', load: async () => (await import('./commands/ps.ts')).ps },
+  reap: { summary: 'End what processes left behind that were killed', load: async () => (await import('./commands/reap.ts')).reap },
   set: { summary: 'Save settings such as API keys for this user', load: async () => (await import('./commands/set.ts')).set },
   doctor: { summary: 'Check this machine and say what to mend', load: async () => (await import('./commands/doctor.ts')).doctor },
   version: { summary: 'Print the version', load: async () => (await import('./commands/version.ts')).version },

@@ -11,12 +11,13 @@ beforeAll(async () => {
 });
 
 test.each([
-  { words: ['hud', ''], offers: ['init', 'serve', 'eval', 'task', 'client', 'jobs', 'trace', 'set', 'doctor', 'version', 'completion'] },
+  { words: ['hud', ''], offers: 'init serve eval resume retry task client jobs trace ps reap set doctor version completion'.split(' ') },
   { words: ['hud', 'e'], offers: ['eval'] },
+  { words: ['hud', 're'], offers: ['resume', 'retry', 'reap'] },
   { words: ['hud', 'task', ''], offers: ['list', 'start', 'grade'] },
   { words: ['hud', '--json', 'task', 'st'], offers: ['start'] },
   { words: ['hud', 'task', 'start', '--u'], offers: ['--url'] },
-  { words: ['hud', 'eval', 'tasks.ts', 'claude', '--gr'], offers: ['--group', '--group-size'] },
+  { words: ['hud', 'eval', 'tasks.ts', 'claude', '--gr'], offers: ['--group', '--group-size', '--group-timeout'] },
   { words: ['hud', 'eval', ''], offers: [] },
   { words: ['hud', 'nonsense', '--x'], offers: [] },
 ])('bash completes $words with $offers', async ({ words, offers }) => {

@@ -12,6 +12,7 @@ interface EvalDocument {
     index: number;
     slug: string;
     repeat: number;
+    attempt: number;
     class: string;
     reward: number | null;
     traceId: string;
@@ -25,6 +26,7 @@ interface EvalDocument {
     mean: number | null;
     naiveMean: number | null;
     excluded: Record<string, number>;
+    retried: number;
     successRate: number | null;
     elapsedS: number;
   };
@@ -54,6 +56,7 @@ test('the reference solution earns every reward, an agent that does nothing none
     expect(finished).toMatchObject({ code: 0, stderr: '' });
     const { job, runs, summary } = documentOf(finished);
     expect(job).toMatchObject({ reward: mean, group: 2, id: expect.stringMatching(/^[0-9a-f]{32}$/) });
+    expect(runs.every(({ attempt }) => attempt === 1)).toBe(true);
     expect(runs.map(({ index, slug, repeat }) => [index, slug, repeat])).toEqual([
       [0, 'count-f624d1ae', 0],
       [1, 'count-f624d1ae', 1],
@@ -62,7 +65,7 @@ test('the reference solution earns every reward, an agent that does nothing none
       [4, 'count-b719ab35', 0],
       [5, 'count-b719ab35', 1],
     ]);
-    expect(summary).toMatchObject({ runs: 6, graded: 6, errors: 0, mean, naiveMean: mean, excluded: {}, successRate: mean });
+    expect(summary).toMatchObject({ runs: 6, graded: 6, errors: 0, mean, naiveMean: mean, excluded: {}, retried: 0, successRate: mean });
   }
 });
 
@@ -71,7 +74,7 @@ test('for people: rewards by task and repeat, faults once with their hint, one m
   await place.write({ 'env.ts': LETTERS, 'agent.ts': AGENT });
   const { code, stdout } = await place.hud(['eval', 'env.ts', '--agent-module', 'agent.ts', '--all', '--group', '2']);
   expect(code).toBe(0);
-  expect(stdout.replace(/[0-9a-f]{12}/g, '<id>').replace(/\d+\.\d s .*/, '<time>')).toBe(`task\t#1\t#2\tmean
+  expect(stdout.replace(/\b(?:[0-9a-f]{12}|[0-9a-f]{8}(?=\n))\b/g, '<id>').replace(/\d+\.\d s .*/, '<time>')).toBe(`task\t#1\t#2\tmean
 count-f624d1ae\t1\t1\t1.00
 count-9add9630\t1\t1\t1.00
 count-b719ab35\tprovider\tprovider\t-
@@ -86,6 +89,7 @@ naive mean 0.667  (the runs left out counted as 0)
 success rate 100 %  (reward above 0.7)
 6 runs in <time>
 
+Try its faults again:  hud retry <id>
 All runs of this job:  hud jobs <id>
 One run step by step:  hud trace <id>
 `);

@@ -41,11 +41,11 @@ test('jobs lists what was run, jobs <id> its runs, by id or its first digits', a
     },
   ]);
   const runs = (await place.hud(['jobs', jobId.slice(0, 6)])).stdout.replace(/\n$/, '').split('\n');
-  expect(runs[0]).toBe('trace\ttask\t#\tend\treward\tstarted\terror');
-  expect(runs.slice(1).map((line) => line.split('\t').toSpliced(5, 1))).toEqual([
-    [traceIds[0], 'count-f624d1ae', '1', 'graded', '1.000', ''],
-    [traceIds[1], 'count-9add9630', '1', 'graded', '1.000', ''],
-    [traceIds[2], 'count-b719ab35', '1', 'graded', '0.000', ''],
+  expect(runs[0]).toBe('trace\ttask\t#\tattempt\tend\treward\tstarted\terror');
+  expect(runs.slice(1).map((line) => line.split('\t').toSpliced(6, 1))).toEqual([
+    [traceIds[0], 'count-f624d1ae', '1', '1', 'graded', '1.000', ''],
+    [traceIds[1], 'count-9add9630', '1', '1', 'graded', '1.000', ''],
+    [traceIds[2], 'count-b719ab35', '1', '1', 'graded', '0.000', ''],
   ]);
   const documents = JSON.parse((await place.hud(['jobs', jobId, '--json'])).stdout) as Record<string, unknown>[];
   expect(documents[0]).toMatchObject({

@@ -10,11 +10,14 @@ import { spanStep } from '../../telemetry/index.ts';
 import { defineCommand, type Context } from '../command.ts';
 import { flag } from '../options.ts';
 import { notRecorded, openRecord } from '../record.ts';
+import { runsOf } from '../record-rows.ts';
 import { stepText } from '../steps.ts';
 import { literal, literalLine } from '../terminal/literal.ts';
 import { ago, reward } from '../terminal/wording.ts';
 
 const POLL_MS = 250;
+/** Enough to name one id of a record. */
+const ID_DIGITS = 12;
 
 export const trace = defineCommand({
   arguments: { '<id>': 'a run, by its trace id or by the first digits of one' },
@@ -57,6 +60,7 @@ async function* traceText(run: RunRecord, reading: Reading, { out }: Context): A
   const { bold, dim } = out;
   yield `${bold(literalLine(run.slug))} #${run.repeat + 1}  ${dim(`${literalLine(run.model ?? run.agent ?? '')}  started ${ago(run.startedAt, Date.now())}`)}`;
   yield dim(`trace ${run.traceId} of job ${run.jobId}`);
+  yield* attemptLines(await newestAttempt(store, run), run, out);
   let turn = 0;
   for await (const span of readSpans(reading)) {
     const step = stepOf(span);
@@ -68,6 +72,21 @@ async function* traceText(run: RunRecord, reading: Reading, { out }: Context): A
   }
   yield '';
   yield* endLines((await store.getRun(run.traceId)) ?? run, out);
+}
+
+/** One of several attempts at its repeat says which, and whether it counts. */
+function attemptLines(newest: RunRecord, { attempt }: RunRecord, { yellow, dim }: Context['out']): string[] {
+  if (newest.attempt === attempt) return attempt === 1 ? [] : [dim(`attempt ${attempt}; earlier ones count nowhere`)];
+  const newer = `hud trace ${newest.traceId.slice(0, ID_DIGITS)}`;
+  return [yellow(`attempt ${attempt}, superseded: attempt ${newest.attempt} counts in its place, see ${newer}`)];
+}
+
+async function newestAttempt(store: Store, run: RunRecord): Promise<RunRecord> {
+  let newest = run;
+  for await (const other of runsOf(store, run.jobId)) {
+    if (other.slug === run.slug && other.repeat === run.repeat && other.attempt > newest.attempt) newest = other;
+  }
+  return newest;
 }
 
 function endLines(run: RunRecord, { bold, dim, red, yellow }: Context['out']): string[] {

@@ -11,9 +11,19 @@ import { nearest } from '../nearest.ts';
 import { UsageError } from '../usage-error.ts';
 import type { EvalSettings } from './settings.ts';
 
+/** An agent, and how to make the same one again. */
+export interface ChosenAgent {
+  agent: Agent;
+  /** As it was asked for: an agent's name or a model's. */
+  name?: string;
+  /** Absolute; the file that exports it. */
+  module?: string;
+  config: CreateAgentConfig;
+}
+
 /** @throws HudError AGENT_UNKNOWN, MODEL_KEY_MISSING; UsageError */
-export async function chooseAgent(settings: EvalSettings, context: Context): Promise<Agent> {
-  if (settings.agentModule !== undefined) return await agentOf(resolve(context.cwd, settings.agentModule));
+export async function chooseAgent(settings: EvalSettings, context: Context): Promise<ChosenAgent> {
+  if (settings.agentModule !== undefined) return await agentOfModule(resolve(context.cwd, settings.agentModule));
   const name =
     settings.agent ??
     (await ask(context, {
@@ -22,9 +32,17 @@ export async function chooseAgent(settings: EvalSettings, context: Context): Pro
       otherwise: 'hud eval needs an agent.',
       hint: `Name one: ${AGENT_TYPES.join(', ')}, or a model.`,
     }));
+  return await agentByName(name, async () => configOf((await resolveModel(name)).type, settings));
+}
+
+/**
+ * @param config read once the name is known to mean an agent
+ * @throws HudError AGENT_UNKNOWN, MODEL_KEY_MISSING; UsageError
+ */
+export async function agentByName(name: string, config: () => Promise<CreateAgentConfig>): Promise<ChosenAgent> {
   try {
-    const { type } = await resolveModel(name);
-    return await createAgent(name, configOf(type, settings));
+    const given = await config();
+    return { agent: await createAgent(name, given), name, config: given };
   } catch (error) {
     // What an agent can't do without, such as a model, is missing on the command line.
     if (isHudError(error) && error.code === 'BAD_ARGUMENT') throw new UsageError(error.message, { hint: error.hint ?? '', cause: error });
@@ -32,6 +50,20 @@ export async function chooseAgent(settings: EvalSettings, context: Context): Pro
     if (!isHudError(error) || error.code !== 'AGENT_UNKNOWN' || near === undefined) throw error;
     throw new HudError('AGENT_UNKNOWN', error.message, { hint: `Did you mean '${near}'?\n${error.hint ?? ''}`, cause: error });
   }
+}
+
+/**
+ * The export `agent` of a file, else its only export that is one.
+ * @param path absolute
+ * @throws HudError BAD_SOURCE
+ */
+export async function agentOfModule(path: string): Promise<ChosenAgent> {
+  const exports = await loadSource(path);
+  const [only, ...others] = 'agent' in exports ? [exports.agent] : Object.values(exports).filter(isAgent);
+  if (isAgent(only) && others.length === 0) return { agent: asAgent(only), module: path, config: {} };
+  throw new HudError('BAD_SOURCE', `${path} exports ${others.length > 0 ? 'several agents' : 'no agent'}.`, {
+    hint: "Export one as `agent`: a function (run) => { run.trace.content = 'answer'; }, or an object with a name and such a run.",
+  });
 }
 
 /** The agent's section of the config file, under `--config`, under the flags that have a name of their own. */
@@ -59,23 +91,10 @@ function ownKeys(type: string, config: Record<string, unknown>): Record<string, 
   );
 }
 
-function camelCased(config: Record<string, unknown>): Record<string, unknown> {
+export function camelCased(config: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(config).map(([key, value]) => [key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()), value]),
   );
-}
-
-/**
- * The export `agent` of a file, else its only export that is one.
- * @throws HudError BAD_SOURCE
- */
-async function agentOf(path: string): Promise<Agent> {
-  const exports = await loadSource(path);
-  const [only, ...others] = 'agent' in exports ? [exports.agent] : Object.values(exports).filter(isAgent);
-  if (isAgent(only) && others.length === 0) return asAgent(only);
-  throw new HudError('BAD_SOURCE', `${path} exports ${others.length > 0 ? 'several agents' : 'no agent'}.`, {
-    hint: "Export one as `agent`: a function (run) => { run.trace.content = 'answer'; }, or an object with a name and such a run.",
-  });
 }
 
 function isAgent(value: unknown): value is AgentLike {

@@ -23,6 +23,10 @@ const EvalSection = z.strictObject({
   gateway: z.boolean().optional(),
   runtime: z.string().optional(),
   rolloutTimeout: z.number().positive().optional(),
+  groupTimeout: z.number().positive().optional(),
+  patience: z.number().positive().optional(),
+  retries: z.int().nonnegative().optional(),
+  retryOn: z.union([z.array(z.string()), z.string()]).optional(),
   successThreshold: z.number().optional(),
   failUnder: z.number().optional(),
   agentModule: z.string().optional(),
@@ -136,6 +140,8 @@ agent = "claude"
 # max_concurrent = 30
 # max_steps = 10              # turns of the model
 # rollout_timeout = 600       # seconds for a whole rollout
+# retries = 1                 # how often a run is tried again at most
+# retry_on = ["provider"]     # faults that are tried again
 # runtime = "local"           # or "tcp://host:8765"
 
 # [claude]

@@ -6,7 +6,14 @@ import { evaluationOf } from '../../protocol/grade.ts';
 export interface Judgement {
   /** A run succeeded when its reward is above this. */
   successThreshold: number;
+  /** Of this process' part of the job. */
   elapsedMs: number;
+  /** Runs that ended in it; the others of the job were done before. */
+  ran: number;
+  /** Attempts that made way for another in it. */
+  superseded: number;
+  /** It was stopped before its end, and can be resumed. */
+  canGoOn: boolean;
 }
 
 export interface Numbers {
@@ -29,7 +36,7 @@ export function numbersOf(job: Job, successThreshold: number): Numbers {
   };
 }
 
-export function evalDocument(job: Job, { successThreshold, elapsedMs }: Judgement): Record<string, unknown> {
+export function evalDocument(job: Job, { successThreshold, elapsedMs, superseded }: Judgement): Record<string, unknown> {
   const { runs, n, std, interval, excluded } = job.summary();
   const { mean, naiveMean, successRate } = numbersOf(job, successThreshold);
   return {
@@ -50,6 +57,7 @@ export function evalDocument(job: Job, { successThreshold, elapsedMs }: Judgemen
       std,
       interval,
       excluded,
+      retried: superseded,
       successRate,
       successThreshold,
       elapsedS: elapsedMs / 1000,

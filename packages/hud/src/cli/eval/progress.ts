@@ -5,8 +5,9 @@ import { stepSummary } from '../steps.ts';
 import { literalLine } from '../terminal/literal.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { truncate } from '../terminal/width.ts';
-import { duration, plural, reward } from '../terminal/wording.ts';
+import { plural, reward } from '../terminal/wording.ts';
 import { LiveBlock } from './live-block.ts';
+import { heldText, Tally } from './tally.ts';
 
 export interface Progress extends Disposable {
   on(event: RunEvent): void;
@@ -15,6 +16,7 @@ export interface Progress extends Disposable {
 }
 
 export interface ProgressOptions {
+  /** Runs to make; what a resumed job has done already not counted in. */
   total: number;
   isQuiet: boolean;
   /** Steps of every run too. */
@@ -24,60 +26,8 @@ export interface ProgressOptions {
 export function makeProgress(terminal: Terminal, options: ProgressOptions): Progress {
   if (options.isQuiet) return { on: () => {}, interrupted: () => {}, [Symbol.dispose]: () => {} };
   const tally = new Tally(options.total);
-  if (options.total === 1 || options.isVerbose) return new StepLog(terminal, tally);
+  if (options.total === 1 || options.isVerbose) return new StepLog(terminal, tally, { isSingle: options.total === 1 });
   return terminal.isTTY ? new LiveProgress(terminal, tally) : new LineProgress(terminal, tally);
-}
-
-/** Counts that the displays share. */
-class Tally {
-  readonly total: number;
-  readonly startedAt = performance.now();
-  readonly faults = new Map<string, number>();
-  done = 0;
-  running = 0;
-  #graded = 0;
-  #sum = 0;
-
-  constructor(total: number) {
-    this.total = total;
-  }
-
-  count(event: RunEvent): void {
-    if (event.type === 'run-started') this.running += 1;
-    if (event.type !== 'run-ended') return;
-    const { run } = event;
-    this.running -= 1;
-    this.done += 1;
-    if (run.class === 'graded') {
-      this.#graded += 1;
-      this.#sum += run.reward;
-    } else {
-      this.faults.set(run.class ?? 'cancelled', (this.faults.get(run.class ?? 'cancelled') ?? 0) + 1);
-    }
-  }
-
-  get elapsedMs(): number {
-    return performance.now() - this.startedAt;
-  }
-
-  /** `12/30 done   mean 0.83   4 running   faults: 2 boot` */
-  parts(): string[] {
-    const faults = [...this.faults].map(([name, count]) => `${count} ${name}`).join(', ');
-    return [
-      `${this.done}/${this.total} done`,
-      ...(this.#graded === 0 ? [] : [`mean ${(this.#sum / this.#graded).toFixed(3)}`]),
-      `${this.running} running`,
-      ...(faults === '' ? [] : [`faults: ${faults}`]),
-    ];
-  }
-
-  times(): string {
-    const left =
-      this.done === 0 || this.done === this.total
-        ? ''
-        : `, about ${duration((this.elapsedMs / this.done) * (this.total - this.done))} left`;
-    return `${duration(this.elapsedMs)}${left}`;
-  }
 }
 
 function endLine(run: Run, { red, green }: Terminal): string {
@@ -86,37 +36,66 @@ function endLine(run: Run, { red, green }: Terminal): string {
   return `${red(run.class ?? 'cancelled')}  ${name}  ${literalLine(run.error?.message ?? '')}`;
 }
 
+const HELD_EVERY_MS = 5_000;
+
 /** One line a step. */
 class StepLog implements Progress {
   readonly #terminal: Terminal;
   readonly #tally: Tally;
+  readonly #isSingle: boolean;
   readonly #turns = new WeakMap<Run, number>();
+  #heldToldAt = -Infinity;
 
-  constructor(terminal: Terminal, tally: Tally) {
+  constructor(terminal: Terminal, tally: Tally, options: { isSingle: boolean }) {
     this.#terminal = terminal;
     this.#tally = tally;
+    this.#isSingle = options.isSingle;
   }
 
   on(event: RunEvent): void {
     this.#tally.count(event);
+    if (event.type === 'job-started') tellResumed(this.#tally, (line) => this.#terminal.line(line));
     if (event.type === 'step') this.#step(event);
-    if (event.type === 'run-ended' && this.#tally.total > 1) this.#terminal.line(endLine(event.run, this.#terminal));
+    if (event.type === 'held') this.#held();
+    if (event.type === 'run-retried') this.#terminal.line(retryLine(event.run, this.#terminal));
+    if (event.type === 'run-ended' && !this.#isSingle) this.#terminal.line(endLine(event.run, this.#terminal));
   }
 
   interrupted(): void {
-    this.#terminal.line(`Interrupted: cancelling ${plural(this.#tally.running, 'run')}. Ctrl-C again stops at once.`);
+    this.#terminal.line(interruptedText(this.#tally));
   }
 
   [Symbol.dispose](): void {}
+
+  /** Load comes and goes many times a second. */
+  #held(): void {
+    const now = performance.now();
+    if (this.#tally.held === undefined || now - this.#heldToldAt < HELD_EVERY_MS) return;
+    this.#heldToldAt = now;
+    this.#terminal.line(this.#terminal.yellow(heldText(this.#tally.held)));
+  }
 
   #step({ run, step }: Extract<RunEvent, { type: 'step' }>): void {
     const turn = (this.#turns.get(run) ?? 0) + (step.source === 'agent' ? 1 : 0);
     this.#turns.set(run, turn);
     const summary = stepSummary(step, turn, this.#terminal);
     if (summary === undefined) return;
-    const prefix = this.#tally.total > 1 ? this.#terminal.dim(`${literalLine(run.slug)} #${run.repeat + 1}  `) : '';
+    const prefix = this.#isSingle ? '' : this.#terminal.dim(`${literalLine(run.slug)} #${run.repeat + 1}  `);
     this.#terminal.line(prefix + summary);
   }
+}
+
+function tellResumed(tally: Tally, tell: (line: string) => void): void {
+  const text = tally.resumedText();
+  if (text !== undefined) tell(text);
+}
+
+function retryLine(run: Run, { yellow }: Terminal): string {
+  return `${yellow('trying again')}  ${literalLine(run.slug)} #${run.repeat + 1}, attempt ${run.attempt + 1}: ${literalLine(run.error?.message ?? run.class ?? '')}`;
+}
+
+function interruptedText({ running }: Tally): string {
+  return `Interrupted: cancelling ${plural(running, 'run')}. Ctrl-C again stops at once.`;
 }
 
 const FRAME_MS = 100;
@@ -141,6 +120,7 @@ class LiveProgress implements Progress {
 
   on(event: RunEvent): void {
     this.#tally.count(event);
+    if (event.type === 'job-started') tellResumed(this.#tally, (line) => this.#block.print([line]));
     if (event.type !== 'run-ended') return;
     const { run } = event;
     const name = `${literalLine(run.slug)} #${run.repeat + 1}`;
@@ -163,12 +143,14 @@ class LiveProgress implements Progress {
 
   #draw(): void {
     const { dim, yellow, columns, stream } = this.#terminal;
-    const roomForRuns = Math.max(0, (stream.rows || 24) - 4); // what scrolls out of the window can't be redrawn
+    const roomForRuns = Math.max(0, (stream.rows || 24) - 5); // what scrolls out of the window can't be redrawn
+    const { held } = this.#tally;
     const fit = (text: string): string => truncate(text, columns - 1);
     this.#block.update([
       ...this.#newest.slice(Math.max(0, this.#newest.length - roomForRuns)).map((line) => dim(fit(line))),
-      fit(`${bar(this.#tally.done / this.#tally.total)} ${this.#tally.parts().join('   ')}`),
+      fit(`${bar(this.#tally.done / Math.max(1, this.#tally.total))} ${this.#tally.parts().join('   ')}`),
       dim(fit(this.#tally.times())),
+      ...(held === undefined ? [] : [yellow(fit(heldText(held)))]),
       ...(this.#remark === '' ? [] : [yellow(fit(this.#remark))]),
     ]);
   }
@@ -187,7 +169,7 @@ class LineProgress implements Progress {
   readonly #terminal: Terminal;
   readonly #tally: Tally;
   readonly #timer: NodeJS.Timeout;
-  #told = -1;
+  #told = '';
 
   constructor(terminal: Terminal, tally: Tally) {
     this.#terminal = terminal;
@@ -197,19 +179,24 @@ class LineProgress implements Progress {
 
   on(event: RunEvent): void {
     this.#tally.count(event);
+    if (event.type === 'job-started') tellResumed(this.#tally, (line) => this.#terminal.line(line));
   }
 
   interrupted(): void {
-    this.#terminal.line(`Interrupted: cancelling ${plural(this.#tally.running, 'run')}. Ctrl-C again stops at once.`);
+    this.#terminal.line(interruptedText(this.#tally));
   }
 
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
   }
 
+  /** Nothing while nothing changes. */
   #tell(): void {
-    if (this.#tally.done === this.#told) return;
-    this.#told = this.#tally.done;
-    this.#terminal.line(`${this.#tally.parts().join('   ')}   ${this.#tally.times()}`);
+    const { done, retried, held } = this.#tally;
+    const state = `${done} ${retried} ${held?.limit}`;
+    if (state === this.#told) return;
+    this.#told = state;
+    const parts = [...this.#tally.parts(), this.#tally.times(), ...(held === undefined ? [] : [heldText(held)])];
+    this.#terminal.line(parts.join('   '));
   }
 }

@@ -5,6 +5,7 @@ import { literal, literalLine } from '../terminal/literal.ts';
 import { table, type Column } from '../terminal/table.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { duration, listed, plural, reward } from '../terminal/wording.ts';
+import { INFRASTRUCTURE } from './fault-classes.ts';
 import { numbersOf, type Judgement } from './document.ts';
 
 export function* reportLines(job: Job, judgement: Judgement, terminal: Terminal): Generator<string> {
@@ -15,7 +16,7 @@ export function* reportLines(job: Job, judgement: Judgement, terminal: Terminal)
     terminal,
   );
   yield* summaryLines(job, judgement, terminal);
-  yield* whereToLook(job, terminal);
+  yield* whereToLook(job, judgement, terminal);
 }
 
 /** More repeats than this are told as a count; their columns would not fit. */
@@ -23,6 +24,7 @@ const MAX_REPEAT_COLUMNS = 8;
 const MAX_MESSAGE_LINES = 12;
 /** Enough to name one id of a record. */
 const ID_DIGITS = 12;
+const COMMAND_DIGITS = 8;
 
 function rewardTable(job: Job, terminal: Terminal): string[] {
   const showsRepeats = job.group <= MAX_REPEAT_COLUMNS;
@@ -72,7 +74,8 @@ function* faultLines(runs: readonly Run[], terminal: Terminal): Generator<string
   if (groups.size > 0) yield '';
 }
 
-function* summaryLines(job: Job, { successThreshold, elapsedMs }: Judgement, { bold, dim }: Terminal): Generator<string> {
+function* summaryLines(job: Job, judgement: Judgement, { bold, dim }: Terminal): Generator<string> {
+  const { successThreshold, superseded } = judgement;
   const { runs, n, interval, excluded } = job.summary();
   const { mean, naiveMean, successRate } = numbersOf(job, successThreshold);
   const left = Object.entries(excluded).map(([name, count]) => `${count} ${name}`);
@@ -85,14 +88,24 @@ function* summaryLines(job: Job, { successThreshold, elapsedMs }: Judgement, { b
   if (left.length > 0) yield `left out ${plural(runs - n, 'run')} without a verdict: ${listed(left)}`;
   if (left.length > 0 && mean !== null) yield dim(`naive mean ${naiveMean?.toFixed(3)}  (the runs left out counted as 0)`);
   if (successRate !== null) yield `success rate ${Math.round(successRate * 100)} %  (reward above ${successThreshold})`;
-  const rate = elapsedMs > 0 && runs > 1 ? `  (${((runs / elapsedMs) * 1000).toFixed(1)} runs/s)` : '';
-  yield `${plural(runs, 'run')} in ${duration(elapsedMs)}${rate}`;
+  if (superseded > 0) yield `${plural(superseded, 'attempt')} made way for another and ${superseded === 1 ? 'counts' : 'count'} nowhere`;
+  yield pace(runs, judgement);
 }
 
-function* whereToLook(job: Job, { dim }: Terminal): Generator<string> {
+function pace(runs: number, { elapsedMs, ran }: Judgement): string {
+  if (ran === 0 && runs > 0) return `${plural(runs, 'run')}, ${runs === 1 ? '' : 'all '}done before`;
+  const rate = elapsedMs > 0 && ran > 1 ? `  (${((ran / elapsedMs) * 1000).toFixed(1)} runs/s)` : '';
+  const time = `in ${duration(elapsedMs)}${rate}`;
+  return ran === runs ? `${plural(runs, 'run')} ${time}` : `${plural(runs, 'run')}: ${runs - ran} done before, ${ran} ${time}`;
+}
+
+function* whereToLook(job: Job, { canGoOn }: Judgement, { dim, bold }: Terminal): Generator<string> {
   if (job.store === undefined) return;
   const example = job.errors[0] ?? job.runs[0];
   yield '';
+  const id = job.id.slice(0, COMMAND_DIGITS);
+  if (canGoOn) yield `${bold('Go on with this job:')}   hud resume ${id}`;
+  else if (INFRASTRUCTURE.some((kind) => job.summary().excluded[kind] !== undefined)) yield dim(`Try its faults again:  hud retry ${id}`);
   yield dim(`All runs of this job:  hud jobs ${job.id.slice(0, ID_DIGITS)}`);
   if (example !== undefined) yield dim(`One run step by step:  hud trace ${example.traceId.slice(0, ID_DIGITS)}`);
 }

@@ -2,7 +2,10 @@
 import { resolve } from 'node:path';
 import type { Context } from '../command.ts';
 import { flag, count, integer, list, number, pairs, text, texts } from '../options.ts';
+import type { RunOptions } from '../../eval/index.ts';
+import type { FaultClass } from '../../protocol/errors.ts';
 import { UsageError } from '../usage-error.ts';
+import { checkClasses, RETRIABLE } from './fault-classes.ts';
 import { CONFIG_FILE, readConfigFile, type ConfigFile, type ConfigSources, type EvalSection } from './config-file.ts';
 
 export const evalOptions = {
@@ -21,6 +24,13 @@ export const evalOptions = {
   runtime: text('--runtime <place>', 'local, or tcp://host:port of a served environment (default: local)'),
   token: text('--token <secret>', 'the control secret of a served environment (default: HUD_CONTROL_SECRET)'),
   rolloutTimeout: number('--rollout-timeout <seconds>', 'longest time of a whole rollout', { above: 0 }),
+  groupTimeout: number('--group-timeout <seconds>', 'end the runs of a task that have not ended after this time', { above: 0 }),
+  patience: number('--patience <seconds>', 'an environment silent for longer counts as dead (default: 10)', { above: 0 }),
+  retries: integer('--retries <n>', 'try a run again at most this often (default: 1)', { min: 0 }),
+  retryOn: list(
+    '--retry-on <classes>',
+    'faults that are tried again: provider,sandbox,… (default: lost connections and killed environments)',
+  ),
   failUnder: number('--fail-under <reward>', 'exit with 1 when the mean reward is lower'),
   successThreshold: number('--success-threshold <reward>', 'a run above this counts as a success (default: 0.7)'),
   output: text('--output <file>', 'also write every run there, as a line of JSON'),
@@ -36,8 +46,9 @@ type Flags = {
     : never;
 };
 
-export interface EvalSettings extends Omit<EvalSection, 'taskIds' | 'full' | 'verbose' | 'veryVerbose'> {
+export interface EvalSettings extends Omit<EvalSection, 'taskIds' | 'full' | 'verbose' | 'veryVerbose' | 'retryOn'> {
   taskIds?: string[];
+  retryOn?: FaultClass[];
   all: boolean;
   group: number;
   successThreshold: number;
@@ -64,9 +75,10 @@ export async function readSettings(
   const file = await readConfigFile(path, sources);
   if (file === undefined && flags.fromJson !== undefined) throw new UsageError(`There is no file ${flags.fromJson}.`);
   const section = file?.eval ?? {};
-  const { taskIds: fileIds, full: fileFull, agentModule: _fileModule, verbose, veryVerbose, ...rest } = section;
+  const { taskIds: fileIds, full: fileFull, agentModule: _fileModule, retryOn: fileRetryOn, verbose, veryVerbose, ...rest } = section;
   const full = flags.full ?? fileFull ?? false;
   const taskIds = flags.taskIds ?? listOf(fileIds);
+  const retryOn = flags.retryOn ?? listOf(fileRetryOn);
   const [source, agent] = positional;
   if (agent !== undefined && flags.agentModule !== undefined)
     throw new UsageError(`The agent '${agent}' and --agent-module exclude each other.`);
@@ -83,6 +95,10 @@ export async function readSettings(
       gateway: flags.gateway,
       runtime: flags.runtime,
       rolloutTimeout: flags.rolloutTimeout,
+      groupTimeout: flags.groupTimeout,
+      patience: flags.patience,
+      retries: flags.retries,
+      retryOn: retryOn === undefined ? undefined : checkClasses(retryOn, '--retry-on', RETRIABLE),
       failUnder: flags.failUnder,
       output: flags.output,
       token: flags.token,
@@ -100,6 +116,14 @@ export async function readSettings(
   };
 }
 
+/** Those that a batch takes as they are. */
+export function runOptionsOf(
+  settings: Pick<EvalSettings, 'rolloutTimeout' | 'groupTimeout' | 'patience' | 'retries' | 'retryOn'>,
+): Pick<RunOptions, 'rolloutTimeout' | 'groupTimeout' | 'patience' | 'retries' | 'retryOn'> {
+  const { rolloutTimeout, groupTimeout, patience, retries, retryOn } = settings;
+  return defined({ rolloutTimeout, groupTimeout, patience, retries, retryOn });
+}
+
 function listOf(ids: EvalSection['taskIds']): string[] | undefined {
   if (ids === undefined) return undefined;
   return typeof ids === 'string'
@@ -111,11 +135,11 @@ function listOf(ids: EvalSection['taskIds']): string[] | undefined {
 }
 
 /** `true`, `false` and numbers as such, any other text as it is. */
-function typed(text: string): unknown {
+export function typed(text: string): unknown {
   if (text === 'true' || text === 'false') return text === 'true';
   return text !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
-function defined<T extends object>(value: T): { [K in keyof T]?: NonNullable<T[K]> } {
+export function defined<T extends object>(value: T): { [K in keyof T]?: NonNullable<T[K]> } {
   return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as { [K in keyof T]?: NonNullable<T[K]> };
 }

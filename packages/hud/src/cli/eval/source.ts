@@ -30,7 +30,7 @@ export async function findSource(context: Context): Promise<string> {
 }
 
 export interface Placement {
-  provider: ProviderObject;
+  runtime: ProviderObject;
   /** Undefined: what the provider carries. */
   maxConcurrent?: number;
 }
@@ -50,10 +50,10 @@ export function placementOf(
   const { runtime = 'local', maxConcurrent } = settings;
   if (runtime === 'local') {
     const isRows = /\.(jsonl?|csv)$/.test(source);
-    return { provider: new LocalRuntime(isRows ? dirname(source) : source), ...(maxConcurrent === undefined ? {} : { maxConcurrent }) };
+    return { runtime: new LocalRuntime(isRows ? dirname(source) : source), ...(maxConcurrent === undefined ? {} : { maxConcurrent }) };
   }
   try {
-    return { provider: controlAddress(runtime, settings.token, context), maxConcurrent: maxConcurrent ?? DEFAULT_ELSEWHERE };
+    return { runtime: controlAddress(runtime, settings.token, context), maxConcurrent: maxConcurrent ?? DEFAULT_ELSEWHERE };
   } catch (error) {
     if (!isHudError(error)) throw error;
     throw new UsageError(`There is no runtime '${runtime}'.`, {
