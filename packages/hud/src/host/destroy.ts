@@ -75,12 +75,16 @@ export function taggedProcesses(tags: readonly string[]): number[] {
     .map(Number);
 }
 
-/** Empty for a process that ended, and for one of another user. */
+/**
+ * Empty for a process that ended, and for one of another user.
+ * @throws where it can't be told, as without descriptors: nobody may conclude then that nothing is left
+ */
 function readOr(path: string): string {
   try {
     return readFileSync(path, 'latin1');
-  } catch {
-    return '';
+  } catch (error) {
+    if (['ENOENT', 'ESRCH', 'EACCES', 'EPERM'].includes(String((error as { code?: unknown }).code))) return '';
+    throw error;
   }
 }
 

@@ -52,7 +52,10 @@ test('a lease is written before what it names exists, and forgotten once that is
 
 test('what a dead process left is destroyed, what a living one holds is not', async () => {
   const mine = await new Leases(store, host).hold({ kind: 'process', target: (id) => ({ folder: leasedFolder(id) }) });
-  const theirs = await new Leases(store, { ...host, owner: DEAD }).hold({ kind: 'process', target: (id) => ({ folder: leasedFolder(id) }) });
+  const theirs = await new Leases(store, { ...host, owner: DEAD }).hold({
+    kind: 'process',
+    target: (id) => ({ folder: leasedFolder(id) }),
+  });
   for (const { id } of [mine, theirs]) await mkdir(leasedFolder(id));
   expect((await listOrphans(store, host)).map(({ id }) => id)).toEqual([theirs.id]);
   expect((await reap(store, host)).map(({ lease }) => lease.id)).toEqual([theirs.id]);
@@ -91,8 +94,16 @@ test('a job whose process ended is interrupted: its runs keep what they recorded
   await store.putLease(jobLease(DEAD));
   await store.flush();
   await reap(store, host);
-  expect(await store.getRun(start(1).traceId)).toMatchObject({ class: 'cancelled', status: 'cancelled', steps: 2, error: { code: 'CANCELLED' } });
-  expect(await store.getJob(job(1).id)).toMatchObject({ status: 'cancelled', error: expect.stringContaining('hud resume ab000000') as string });
+  expect(await store.getRun(start(1).traceId)).toMatchObject({
+    class: 'cancelled',
+    status: 'cancelled',
+    steps: 2,
+    error: { code: 'CANCELLED' },
+  });
+  expect(await store.getJob(job(1).id)).toMatchObject({
+    status: 'cancelled',
+    error: expect.stringContaining('hud resume ab000000') as string,
+  });
   expect(await store.listLeases()).toEqual([]);
 });
 
@@ -113,12 +124,13 @@ test('a job has one owner: it is claimed from nobody or from the dead, once', as
 test('who comes too late to a dead job changes nothing: neither its new lease nor its new runs', async () => {
   await store.createJob(job(1), []);
   await store.putLease(jobLease(DEAD));
-  await claimJob(store, host, job(1).id);
+  const letGo = await claimJob(store, host, job(1).id);
   await store.startRun(start(1));
   const error = { code: 'CANCELLED', message: 'late' };
   expect(await store.interruptJob(jobLease(DEAD), error, 9)).toBe(false);
   expect((await store.getRun(start(1).traceId))?.class).toBeUndefined();
   expect(await store.listLeases()).toMatchObject([{ owner: host.owner }]);
+  await letGo();
 });
 
 test('a start that is repeated is one start, another run of the same attempt is refused', async () => {
@@ -133,4 +145,33 @@ test('a job that is opened again has neither end nor error', async () => {
   await store.createJob(job(1, { status: 'failed', endedAt: 5, error: 'why' }), []);
   await store.reopenJob(job(1).id);
   expect(await store.getJob(job(1).id)).toEqual(job(1));
+});
+
+test('what this process could not destroy is left to its own reaper', async () => {
+  let isStubborn = true;
+  const stubborn: Host = {
+    ...host,
+    destroy: async () => await (isStubborn ? Promise.reject(new Error('busy')) : Promise.resolve()),
+  };
+  const lease = await new Leases(store, stubborn).hold({ kind: 'process', target: () => ({}) });
+  await expect(lease.release()).rejects.toThrow('busy');
+  expect(await reap(store, stubborn)).toMatchObject([{ problem: 'busy' }]);
+  isStubborn = false;
+  expect(await reap(store, stubborn)).toMatchObject([{ lease: { id: lease.id } }]);
+  expect(await store.listLeases()).toEqual([]);
+});
+
+test('a job that this process let go of is free, also when its lease could not be dropped', async () => {
+  await store.createJob(job(1), []);
+  const failing: Store = new Proxy(store, {
+    get: (target, key) =>
+      key === 'dropLease' ? async () => await Promise.reject(new Error('full')) : Reflect.get(target, key, target).bind(target),
+  });
+  const letGo = await claimJob(failing, host, job(1).id);
+  await expect(letGo()).rejects.toThrow('full');
+  expect(await listOrphans(store, host)).toHaveLength(1);
+  const again = await claimJob(store, host, job(1).id);
+  expect(await listOrphans(store, host)).toEqual([]);
+  await again();
+  expect(await store.listLeases()).toEqual([]);
 });

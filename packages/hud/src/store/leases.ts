@@ -70,10 +70,30 @@ export class Leases {
   }
 
   async #release({ id, kind, target }: Lease): Promise<void> {
-    await this.#host.destroy(kind, target);
+    try {
+      await this.#host.destroy(kind, target);
+    } catch (error) {
+      leftOver.add(keyOf(this.#host, id)); // the reaper of this process tries again
+      throw error;
+    }
     // Left in a store that fails or is closed, the lease names nothing any more, and a reaper drops it.
     void this.#store?.dropLease(id).catch(() => {});
   }
+}
+
+/** Leases of this process whose things could not be destroyed, and jobs that it runs: by {@link keyOf}. */
+const leftOver = new Set<string>();
+const running = new Set<string>();
+
+/** Several hosts may share a process when it is simulated. */
+function keyOf(host: Host, id: string): string {
+  return `${host.owner} ${id}`;
+}
+
+/** A lease of this process that it does not use: what it names could not be destroyed, or it runs that job no longer. */
+export function isLeftOver(host: Host, { id, kind, owner }: Lease): boolean {
+  if (owner !== host.owner) return false;
+  return kind === JOB_LEASE ? !running.has(keyOf(host, id)) : leftOver.has(keyOf(host, id));
 }
 
 /** Leases of jobs: whoever holds one runs the job. */
@@ -89,19 +109,34 @@ const FOREVER = 8_640_000_000_000_000; // the last moment that a date can name
  */
 export async function claimJob(store: Store, host: Host, jobId: string): Promise<() => Promise<void>> {
   const id = `${JOB_LEASE}:${jobId}`;
-  const held = (await store.listLeases()).find((lease) => lease.id === id);
-  const lease: Lease = { id, kind: JOB_LEASE, target: { jobId }, owner: host.owner, jobId, createdAt: host.now(), deadline: FOREVER };
-  // A claim replaces no other, not even one of this process: hence from nobody.
-  const isClaimed =
-    held === undefined
-      ? await store.putLease(lease, { from: '' })
-      : !host.isOwnerAlive(held.owner) && (await store.interruptJob(held, interruption(jobId), host.now(), host.owner));
-  if (!isClaimed) {
-    throw new HudError('JOB_RUNNING', `Job ${jobId} is being run by process ${held?.owner.split(':')[0] ?? '?'}.`, {
-      hint: 'Wait until it is done, or interrupt that process; what it has finished stays.',
-    });
+  const key = keyOf(host, id);
+  if (running.has(key)) throw isRunBy(jobId, host.owner);
+  running.add(key);
+  try {
+    const held = (await store.listLeases()).find((lease) => lease.id === id);
+    const lease: Lease = { id, kind: JOB_LEASE, target: { jobId }, owner: host.owner, jobId, createdAt: host.now(), deadline: FOREVER };
+    const isClaimed = held === undefined ? await store.putLease(lease, { from: '' }) : await takeOver(store, host, held);
+    if (!isClaimed) throw isRunBy(jobId, held?.owner);
+  } catch (error) {
+    running.delete(key);
+    throw error;
   }
-  return async () => await store.dropLease(id);
+  return async () => {
+    running.delete(key); // first: a lease that can't be dropped now is free all the same
+    await store.dropLease(id);
+  };
+}
+
+/** From a process that has ended, or from an earlier run in this one. */
+async function takeOver(store: Store, host: Host, held: Lease): Promise<boolean> {
+  if (held.owner !== host.owner && host.isOwnerAlive(held.owner)) return false;
+  return await store.interruptJob(held, interruption(held.jobId ?? ''), host.now(), host.owner);
+}
+
+function isRunBy(jobId: string, owner: string | undefined): HudError {
+  return new HudError('JOB_RUNNING', `Job ${jobId} is being run by process ${owner?.split(':')[0] ?? '?'}.`, {
+    hint: 'Wait until it is done, or interrupt that process; what it has finished stays.',
+  });
 }
 
 /** Why runs and a job ended whose process is gone. */

@@ -2,7 +2,7 @@
 import type { Host, Timer } from '../host/host.ts';
 import { messageOf } from '../protocol/errors.ts';
 import type { Lease } from '../protocol/record.ts';
-import { interruption, JOB_LEASE } from './leases.ts';
+import { interruption, isLeftOver, JOB_LEASE } from './leases.ts';
 import type { Store } from './store.ts';
 
 const EVERY_MS = 60_000;
@@ -13,11 +13,14 @@ export interface Reaped {
   problem?: string;
 }
 
-/** The leases whose owner has ended, or whose deadline has passed. */
+/** The leases whose owner has ended or gave up on them, or whose deadline has passed. */
 export async function listOrphans(store: Store, host: Host): Promise<Lease[]> {
   const now = host.now();
-  const isOrphan = ({ owner, deadline, kind }: Lease): boolean =>
-    !host.isOwnerAlive(owner) || (kind !== JOB_LEASE && deadline < now && owner !== host.owner);
+  const isOrphan = (lease: Lease): boolean => {
+    const { owner, deadline, kind } = lease;
+    if (owner === host.owner) return isLeftOver(host, lease);
+    return !host.isOwnerAlive(owner) || (kind !== JOB_LEASE && deadline < now);
+  };
   return (await store.listLeases()).filter(isOrphan);
 }
 
