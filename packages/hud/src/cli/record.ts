@@ -13,7 +13,7 @@ export function recordDirectory({ cwd, env }: Pick<Context, 'cwd' | 'env'>): str
 /** Undefined where nothing was recorded yet: reading must not create a record. */
 export async function openRecord(context: Pick<Context, 'cwd' | 'env'>): Promise<Store | undefined> {
   const directory = recordDirectory(context);
-  return existsSync(join(directory, 'hud.db')) ? await openStore({ directory }) : undefined;
+  return existsSync(join(directory, 'hud.db')) || existsSync(join(directory, 'hud.db-wal')) ? await openStore({ directory }) : undefined;
 }
 
 export function notRecorded(what: string, context: Context): HudError {

@@ -98,7 +98,8 @@ class Watched {
     if (connection.activity !== this.#seen) this.#aliveAt = now;
     this.#seen = connection.activity;
     const silentMs = now - this.#aliveAt;
-    if (silentMs >= limitMs(this.#peer, this.#way, this.#patienceMs)) {
+    if (silentMs + 1 >= limitMs(this.#peer, this.#way, this.#patienceMs)) {
+      // One millisecond early: a timer may be, and the next beat would be a whole heartbeat late.
       connection.close(silence(silentMs, probe?.()));
       return false;
     }

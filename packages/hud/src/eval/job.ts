@@ -5,7 +5,7 @@ import { nodeHost } from '../host/node.ts';
 import { HudError, toHudError, type RunClass } from '../protocol/errors.ts';
 import type { JobRecord } from '../protocol/record.ts';
 import type { Task } from '../protocol/task.ts';
-import { claimJob, interruption, openStore, type Store } from '../store/index.ts';
+import { claimJob, interruption, openStore, type JobClaim, type Store } from '../store/index.ts';
 import type { JobSummary } from './contract.ts';
 import { Journal } from './journal.ts';
 import { recordedRun } from './run-record.ts';
@@ -50,7 +50,7 @@ export class Job {
   #slots = 0;
   #journal: Journal | undefined;
   #ownStore: Store | undefined;
-  #letGo: (() => Promise<void>) | undefined;
+  #claim: JobClaim | undefined;
   #isEnded = false;
 
   constructor(init: JobInit) {
@@ -99,14 +99,19 @@ export class Job {
   /** Registers a new job, and this process as the one that runs it. */
   async open(record: JobRecord, tasks: readonly Task[]): Promise<void> {
     if (this.store === undefined) return;
-    this.#letGo = await claimJob(this.store, this.#host, this.id);
-    await this.store.createJob(record, taskRows(tasks));
+    this.#claim = await claimJob(this.store, this.#host, this.id);
+    try {
+      await this.store.createJob(record, taskRows(tasks));
+    } catch (error) {
+      this.#claim.abandon();
+      throw error;
+    }
   }
 
   /** @internal for {@link Job.resume} */
-  adopt(journal: Journal, letGo: () => Promise<void>): this {
+  adopt(journal: Journal, claim: JobClaim): this {
     this.#journal = journal;
-    this.#letGo = letGo;
+    this.#claim = claim;
     return this;
   }
 
@@ -120,9 +125,11 @@ export class Job {
     const error = failure === undefined ? undefined : toHudError(failure);
     const status = error === undefined ? 'completed' : error.code === 'CANCELLED' ? 'cancelled' : 'failed';
     try {
+      if (error !== undefined) await this.store?.interruptRuns(this.id, { code: error.code, message: error.message }, this.#host.now());
       await this.store?.updateJob(this.id, { status, endedAt: this.#host.now(), ...(error === undefined ? {} : { error: error.message }) });
+      await this.#claim?.release();
     } finally {
-      await this.#letGo?.(); // in any case: whoever goes on with it must not find it taken
+      this.#claim?.abandon();
       await this.#ownStore?.close();
     }
   }
@@ -222,21 +229,26 @@ async function resumeFrom(store: Store, id: string, host: Host): Promise<Job> {
   if (record === undefined) {
     throw new HudError('JOB_NOT_FOUND', `There is no job ${id} in ${store.location}.`, { hint: '`hud jobs` lists what is there.' });
   }
-  const letGo = await claimJob(store, host, record.id);
-  // Without a lease to take over there may still be runs without an end: the store failed at the last moment.
-  await store.interruptRuns(record.id, interruption(record.id), host.now());
-  await store.reopenJob(record.id);
-  const { name, group, tasksetId, tasksetName } = record;
-  const job = new Job({
-    id: record.id,
-    name,
-    group,
-    store,
-    host,
-    ...(tasksetId === undefined ? {} : { tasksetId }),
-    ...(tasksetName === undefined ? {} : { tasksetName }),
-  });
-  return job.adopt(await Journal.read(store, record), letGo);
+  const claim = await claimJob(store, host, record.id);
+  try {
+    // Without a lease to take over there may still be runs without an end: the store failed at the last moment.
+    await store.interruptRuns(record.id, interruption(record.id), host.now());
+    await store.reopenJob(record.id);
+    const { name, group, tasksetId, tasksetName } = record;
+    const job = new Job({
+      id: record.id,
+      name,
+      group,
+      store,
+      host,
+      ...(tasksetId === undefined ? {} : { tasksetId }),
+      ...(tasksetName === undefined ? {} : { tasksetName }),
+    });
+    return job.adopt(await Journal.read(store, record), claim);
+  } catch (error) {
+    claim.abandon();
+    throw error;
+  }
 }
 
 function taskRows(tasks: readonly Task[]): { slug: string; position: number; row: ReturnType<Task['toJSON']> }[] {

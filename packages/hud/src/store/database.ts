@@ -2,7 +2,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { sleep } from '../host/host.ts';
 import { HudError } from '../protocol/errors.ts';
-import { BLOCKING_BUSY_MS, configure, databasePath, openFile, type FileOptions } from './open-database.ts';
+import { BLOCKING_BUSY_MS, configure, databasePath, openFile, type FileOptions, type OpenedFile } from './open-database.ts';
 import type { Cell, Row } from './rows.ts';
 import { isBusy, isRefusal, storeError } from './store-errors.ts';
 
@@ -27,6 +27,9 @@ export interface Write {
 }
 
 const RETRY_MS = 15;
+/** Rest after a transaction, as a multiple of what it took, and at most. */
+const REST = 2;
+const MAX_REST_MS = 10;
 
 export class Database {
   readonly location: string;
@@ -36,6 +39,9 @@ export class Database {
   #queue: Write[] = [];
   #draining: Promise<void> | undefined;
   #isClosing = false;
+  #restUntil = 0;
+  #committedAt = 0;
+  #writesPerMs = 0;
   #isSynchronous: boolean | undefined;
 
   constructor(db: DatabaseSync, options: DatabaseOptions) {
@@ -46,15 +52,17 @@ export class Database {
 
   /** @throws HudError STORE_* */
   static async open(options: DatabaseOptions): Promise<Database> {
-    let db: DatabaseSync | undefined;
+    let file: OpenedFile | undefined;
     try {
-      const opened = (db = openFile(options));
-      const database = new Database(opened, options);
+      const opened = (file = openFile(options));
+      const database = new Database(opened.db, options);
       await database.#whenFree(() => configure(opened, options));
       return database;
     } catch (error) {
-      db?.close();
+      file?.db.close();
       throw storeError(error, databasePath(options.directory));
+    } finally {
+      file?.witness?.close(); // last, see `OpenedFile`
     }
   }
 
@@ -117,15 +125,40 @@ export class Database {
 
   async #drain(): Promise<void> {
     for (;;) {
-      await new Promise<void>((resolve) => this.#options.host.defer(resolve)); // lets this turn's writes gather
+      await this.#gather();
       if (this.#queue.length === 0) break;
+      const startedAt = this.#options.host.monotonic();
+      const writes = this.#queue.length;
       try {
         await this.#whenFree(() => this.#commit());
       } catch (error) {
         this.#rejectAll(error);
       }
+      this.#rest(writes, startedAt);
     }
     this.#draining = undefined;
+  }
+
+  /**
+   * After a transaction the next may wait twice as long as that took, so that a busy program spends at most
+   * a third of its time waiting for the disk; where fewer than one more write would come meanwhile it does not.
+   */
+  #rest(writes: number, startedAt: number): void {
+    const now = this.#options.host.monotonic();
+    const restMs = Math.min(MAX_REST_MS, REST * (now - startedAt));
+    this.#writesPerMs += 0.2 * (writes / Math.max(0.1, now - this.#committedAt) - this.#writesPerMs);
+    this.#committedAt = now;
+    this.#restUntil = this.#writesPerMs * restMs >= 1 ? now + restMs : now;
+  }
+
+  /** Lets writes gather: those of this turn of the event loop, or those of a rest. */
+  async #gather(): Promise<void> {
+    const { host } = this.#options;
+    const restMs = this.#restUntil - host.monotonic();
+    await new Promise<void>((resolve) => {
+      if (restMs >= 1) host.setTimer(restMs, resolve);
+      else host.defer(resolve);
+    });
   }
 
   /** One transaction. Settles its writes, except that it throws when others hold the file and all stays queued. */

@@ -4,7 +4,8 @@
  * Start with `store.ts`, the contract.
  * @module
  */
-export { claimJob, interruption, JOB_LEASE, Leases, type HeldLease, type LeaseInit } from './leases.ts';
+export { claimJob, interruption, JOB_LEASE, Leases, type HeldLease, type JobClaim, type LeaseInit } from './leases.ts';
 export { keepReaping, listOrphans, reap, type Reaped } from './reaper.ts';
+export { checkWhole, type CheckOptions, type Integrity } from './integrity.ts';
 export { openStore, type StoreOptions } from './sqlite.ts';
 export { SPAN_FLUSH_MS, type JobFilter, type Page, type Paged, type Store } from './store.ts';

@@ -112,25 +112,25 @@ test('a job has one owner: it is claimed from nobody or from the dead, once', as
   const claims = await Promise.allSettled([claimJob(store, host, job(1).id), claimJob(store, host, job(1).id)]);
   expect(claims.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
   await expect(claimJob(store, host, job(1).id)).rejects.toMatchObject({ code: 'JOB_RUNNING' });
-  for (const claim of claims) if (claim.status === 'fulfilled') await claim.value();
+  for (const claim of claims) if (claim.status === 'fulfilled') await claim.value.release();
   await store.putLease(jobLease(DEAD));
   await store.startRun(start(1));
-  const letGo = await claimJob(store, host, job(1).id);
+  const claim = await claimJob(store, host, job(1).id);
   expect((await store.getRun(start(1).traceId))?.class).toBe('cancelled');
   expect(await store.listLeases()).toMatchObject([{ owner: host.owner }]);
-  await letGo();
+  await claim.release();
 });
 
 test('who comes too late to a dead job changes nothing: neither its new lease nor its new runs', async () => {
   await store.createJob(job(1), []);
   await store.putLease(jobLease(DEAD));
-  const letGo = await claimJob(store, host, job(1).id);
+  const claim = await claimJob(store, host, job(1).id);
   await store.startRun(start(1));
   const error = { code: 'CANCELLED', message: 'late' };
   expect(await store.interruptJob(jobLease(DEAD), error, 9)).toBe(false);
   expect((await store.getRun(start(1).traceId))?.class).toBeUndefined();
   expect(await store.listLeases()).toMatchObject([{ owner: host.owner }]);
-  await letGo();
+  await claim.release();
 });
 
 test('a start that is repeated is one start, another run of the same attempt is refused', async () => {
@@ -167,11 +167,37 @@ test('a job that this process let go of is free, also when its lease could not b
     get: (target, key) =>
       key === 'dropLease' ? async () => await Promise.reject(new Error('full')) : Reflect.get(target, key, target).bind(target),
   });
-  const letGo = await claimJob(failing, host, job(1).id);
-  await expect(letGo()).rejects.toThrow('full');
+  const claim = await claimJob(failing, host, job(1).id);
+  await expect(claim.release()).rejects.toThrow('full');
   expect(await listOrphans(store, host)).toHaveLength(1);
   const again = await claimJob(store, host, job(1).id);
   expect(await listOrphans(store, host)).toEqual([]);
-  await again();
+  await again.release();
   expect(await store.listLeases()).toEqual([]);
+});
+
+test('an abandoned job keeps its lease, which the reaper of this process ends together with what is open', async () => {
+  await store.createJob(job(1), []);
+  const claim = await claimJob(store, host, job(1).id);
+  await store.startRun(start(1));
+  claim.abandon();
+  await reap(store, host);
+  expect((await store.getRun(start(1).traceId))?.class).toBe('cancelled');
+  expect(await store.getJob(job(1).id)).toMatchObject({ status: 'cancelled' });
+});
+
+test('a claim that a reaper overtakes is tried again', async () => {
+  await store.createJob(job(1), []);
+  await store.putLease(jobLease(DEAD));
+  const overtaken: Store = new Proxy(store, {
+    get: (target, key) => {
+      if (key !== 'listLeases') return Reflect.get(target, key, target).bind(target);
+      return async () => {
+        const leases = await target.listLeases();
+        await reap(target, host); // between the look and the claim
+        return leases;
+      };
+    },
+  });
+  await (await claimJob(overtaken, host, job(1).id)).release();
 });

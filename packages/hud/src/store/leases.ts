@@ -101,30 +101,52 @@ export const JOB_LEASE = 'job';
 
 const FOREVER = 8_640_000_000_000_000; // the last moment that a date can name
 
+/** The right to run a job. */
+export interface JobClaim {
+  /** The job has ended, in the record too: its lease goes. @throws HudError STORE_* */
+  release(): Promise<void>;
+  /** It has not, or could not be written: a reaper, or whoever runs it next, ends what is open. */
+  abandon(): void;
+}
+
+/** Whoever is faster has made progress, so this many tries are plenty. */
+const CLAIM_TRIES = 5;
+
 /**
  * Makes this process the one that runs the job, also in place of one that has ended: what that left open
  * ends as cancelled.
- * @returns how to let go of it
- * @throws HudError JOB_RUNNING while another process runs it
+ * @throws HudError JOB_RUNNING while another process runs it, or this one
  */
-export async function claimJob(store: Store, host: Host, jobId: string): Promise<() => Promise<void>> {
-  const id = `${JOB_LEASE}:${jobId}`;
-  const key = keyOf(host, id);
+export async function claimJob(store: Store, host: Host, jobId: string): Promise<JobClaim> {
+  const key = keyOf(host, `${JOB_LEASE}:${jobId}`);
   if (running.has(key)) throw isRunBy(jobId, host.owner);
   running.add(key);
   try {
-    const held = (await store.listLeases()).find((lease) => lease.id === id);
-    const lease: Lease = { id, kind: JOB_LEASE, target: { jobId }, owner: host.owner, jobId, createdAt: host.now(), deadline: FOREVER };
-    const isClaimed = held === undefined ? await store.putLease(lease, { from: '' }) : await takeOver(store, host, held);
-    if (!isClaimed) throw isRunBy(jobId, held?.owner);
+    await claim(store, host, jobId);
   } catch (error) {
     running.delete(key);
     throw error;
   }
-  return async () => {
-    running.delete(key); // first: a lease that can't be dropped now is free all the same
-    await store.dropLease(id);
+  return {
+    release: async () => {
+      running.delete(key); // first: a lease that can't be dropped now is free all the same
+      await store.dropLease(`${JOB_LEASE}:${jobId}`);
+    },
+    abandon: () => void running.delete(key),
   };
+}
+
+async function claim(store: Store, host: Host, jobId: string): Promise<void> {
+  const id = `${JOB_LEASE}:${jobId}`;
+  let owner: string | undefined;
+  for (let tries = 0; tries < CLAIM_TRIES; tries++) {
+    const held = (await store.listLeases()).find((lease) => lease.id === id);
+    const lease: Lease = { id, kind: JOB_LEASE, target: { jobId }, owner: host.owner, jobId, createdAt: host.now(), deadline: FOREVER };
+    if (held === undefined ? await store.putLease(lease, { from: '' }) : await takeOver(store, host, held)) return;
+    owner = held?.owner;
+    if (owner !== undefined && owner !== host.owner && host.isOwnerAlive(owner)) break;
+  }
+  throw isRunBy(jobId, owner);
 }
 
 /** From a process that has ended, or from an earlier run in this one. */

@@ -53,6 +53,8 @@ const MIGRATIONS: readonly string[] = [
   DROP INDEX runs_by_slot;
   CREATE UNIQUE INDEX runs_by_slot ON runs (job_id, slug, repeat, attempt);
   `,
+  // Runs are listed in the order of their tasks: this one gives the tasks, runs_by_slot the runs of each.
+  'CREATE UNIQUE INDEX tasks_in_order ON tasks (job_id, position, slug);',
 ];
 
 /**

@@ -1,12 +1,13 @@
 /** The database file: found or made, checked to be ours, set to survive anything but the loss of its disk. */
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, DatabaseSyncOptions } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import type { Host } from '../host/host.ts';
 import { HudError } from '../protocol/errors.ts';
+import { checkSmall, hasLog } from './integrity.ts';
 import { isCurrent, migrate } from './migrations.ts';
-import { isBusy } from './store-errors.ts';
+import { isBusy, needsWriter, orphanedLog } from './store-errors.ts';
 
 export interface FileOptions {
   /** Absolute. */
@@ -26,39 +27,89 @@ const SETTINGS = `
   PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 2000;
 `;
 
+/** Rows are checked against their pages as these are read, which costs nothing that can be measured. */
+const CAREFUL = 'PRAGMA cell_size_check = ON';
+
+/** A file on its way to being used. */
+export interface OpenedFile {
+  db: DatabaseSync;
+  /**
+   * Reads only, and looks inside first. While it is open no other connection folds the log into the
+   * database or drops it as it closes, so that a file that is refused stays as it was.
+   */
+  witness?: DatabaseSync;
+}
+
 export function databasePath(directory: string): string {
   return join(directory, 'hud.db');
 }
 
-/** Opens the file, which may still be any file: {@link configure} looks inside. */
-export function openFile({ directory, readOnly, host }: FileOptions): DatabaseSync {
+/**
+ * Opens the file, which may still be any file: {@link configure} looks inside.
+ * @throws HudError STORE_DAMAGED when its log is there without it; BAD_ARGUMENT when there is nothing to read
+ */
+export function openFile(options: FileOptions): OpenedFile {
+  const { directory, readOnly, host } = options;
   const path = databasePath(directory);
-  if (readOnly) return openForReading(loadSqlite().DatabaseSync, path);
+  expectNoOrphanedLog(path);
+  if (readOnly) return { db: openForReading(loadSqlite().DatabaseSync, path) };
   prepareDirectory(directory);
   const isNew = !existsSync(path);
   // SQLite itself would go on without the right to write, and fail at the first row.
   if (!isNew) accessSync(path, constants.W_OK);
   accessSync(directory, constants.W_OK);
-  const settings = { timeout: BLOCKING_BUSY_MS };
-  const db = host.openDatabase?.(path, settings) ?? new (loadSqlite().DatabaseSync)(path, settings);
-  if (isNew) chmodSync(path, 0o600);
-  return db;
+  const connect = (settings: DatabaseSyncOptions): DatabaseSync =>
+    host.openDatabase?.(path, settings) ?? new (loadSqlite().DatabaseSync)(path, settings);
+  const witness = isNew ? {} : { witness: connect({ readOnly: true, timeout: BLOCKING_BUSY_MS }) };
+  try {
+    const db = connect({ timeout: BLOCKING_BUSY_MS }); // touches nothing until it is used
+    if (isNew) chmodSync(path, 0o600);
+    return { db, ...witness };
+  } catch (error) {
+    witness.witness?.close();
+    throw error;
+  }
 }
 
 /** May be repeated when another process held the file meanwhile. */
-export function configure(db: DatabaseSync, options: FileOptions): void {
+export function configure({ db, witness }: OpenedFile, options: FileOptions): void {
   const path = databasePath(options.directory);
+  if (witness !== undefined) inspect(witness, path);
+  db.exec(CAREFUL);
   const isReady = isCurrent(db, path);
   if (options.readOnly) {
     if (!isReady)
       throw new HudError('STORE_UNWRITABLE', `${path} is of an older version and has to be written once before it can be read.`, {
         hint: 'Open it without `readOnly`.',
       });
+    checkSmall(db, path);
     return;
   }
   db.exec(SETTINGS);
   if (options.maxSizeBytes !== undefined) limitSize(db, options.maxSizeBytes);
   if (!isReady) migrate(db, path);
+}
+
+/** @throws HudError STORE_DAMAGED, before anything was changed */
+function inspect(witness: DatabaseSync, path: string): void {
+  try {
+    witness.exec(CAREFUL);
+    isCurrent(witness, path);
+  } catch (error) {
+    if (!needsWriter(error)) throw error;
+    return; // its making was interrupted, and only a writer can tell what it was before
+  }
+  checkSmall(witness, path);
+}
+
+/**
+ * SQLite takes a log beside an empty or missing database for a leftover and deletes it, with all that it holds.
+ * The log is looked at first: another process that makes this record writes the database before it.
+ */
+function expectNoOrphanedLog(path: string): void {
+  if (!hasLog(path)) return;
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (size === undefined || size === 0) throw orphanedLog(path, size === undefined ? 'missing' : 'empty');
 }
 
 function limitSize(db: DatabaseSync, maxSizeBytes: number): void {

@@ -38,20 +38,65 @@ export async function listTasks(read: Read, jobId: string): Promise<TaskRecord[]
 /** After every task that has a place. */
 const NO_PLACE = 2_147_483_647;
 
+/** Where a list of runs goes on, in the order in which they are listed. */
+interface RunPlace {
+  position: number;
+  slug: string;
+  repeat: number;
+  attempt: number;
+}
+
+/**
+ * What is left of the task at which the page before ended, the runs of later tasks, and then those of no task.
+ * Each is read in the order of an index, so that a page costs what it holds, however long the list is.
+ */
 export async function listRuns(read: Read, jobId: string, page: Page): Promise<Paged<RunRecord>> {
-  const order = `coalesce(tasks.position, ${NO_PLACE}), runs.slug, runs.repeat, runs.attempt, runs.trace_id`;
-  const conditions = new Conditions();
-  conditions.add('runs.job_id = ?', jobId);
-  if (page.cursor !== undefined)
-    conditions.add(`(${order}) > (?, ?, ?, ?, ?)`, ...openCursor(page.cursor, ['number', 'string', 'number', 'number', 'string']));
-  const rows = await read(
-    `SELECT runs.*, coalesce(tasks.position, ${NO_PLACE}) AS place
-     FROM runs LEFT JOIN tasks ON tasks.job_id = runs.job_id AND tasks.slug = runs.slug
-     ${conditions.where()} ORDER BY ${order} LIMIT ?`,
-    ...conditions.values,
-    limitOf(page) + 1,
-  );
-  return paged(rows, page, (row) => [row.place, row.slug, row.repeat, row.attempt, row.trace_id], runOf);
+  const after = page.cursor === undefined ? undefined : runPlace(page.cursor);
+  const parts = [...(after === undefined ? [] : [restOfTask(jobId, after)]), laterTasks(jobId, after), withoutTask(jobId, after)];
+  const wanted = limitOf(page) + 1;
+  const rows: Row[] = [];
+  for (const { sql, values } of parts) {
+    if (rows.length < wanted) rows.push(...(await read(`${sql} LIMIT ?`, ...values, wanted - rows.length)));
+  }
+  return paged(rows, page, (row) => [row.place, row.slug, row.repeat, row.attempt], runOf);
+}
+
+interface Query {
+  sql: string;
+  values: Cell[];
+}
+
+function restOfTask(jobId: string, { position, slug, repeat, attempt }: RunPlace): Query {
+  return {
+    sql: `SELECT runs.*, ? AS place FROM runs
+      WHERE job_id = ? AND slug = ? AND (repeat, attempt) > (?, ?) ORDER BY repeat, attempt`,
+    values: [position, jobId, slug, repeat, attempt],
+  };
+}
+
+/** CROSS JOIN keeps the tasks outside: their order is the order of the result. */
+function laterTasks(jobId: string, after: RunPlace | undefined): Query {
+  return {
+    sql: `SELECT runs.*, tasks.position AS place FROM tasks CROSS JOIN runs
+      WHERE tasks.job_id = ? AND runs.job_id = ? AND runs.slug = tasks.slug ${after === undefined ? '' : 'AND (tasks.position, tasks.slug) > (?, ?)'}
+      ORDER BY tasks.position, tasks.slug, runs.repeat, runs.attempt`,
+    values: [jobId, jobId, ...(after === undefined ? [] : [after.position, after.slug])],
+  };
+}
+
+function withoutTask(jobId: string, after: RunPlace | undefined): Query {
+  const isAmongThem = after?.position === NO_PLACE;
+  return {
+    sql: `SELECT runs.*, ${NO_PLACE} AS place FROM runs
+      WHERE job_id = ? ${isAmongThem ? 'AND slug > ?' : ''} AND NOT EXISTS (SELECT 1 FROM tasks WHERE tasks.job_id = runs.job_id AND tasks.slug = runs.slug)
+      ORDER BY slug, repeat, attempt`,
+    values: [jobId, ...(isAmongThem ? [after.slug] : [])],
+  };
+}
+
+function runPlace(cursor: string): RunPlace {
+  const [position, slug, repeat, attempt] = openCursor(cursor, ['number', 'string', 'number', 'number']);
+  return { position: Number(position), slug: String(slug), repeat: Number(repeat), attempt: Number(attempt) };
 }
 
 export async function getRun(read: Read, traceIdOrPrefix: string): Promise<RunRecord | undefined> {
@@ -71,7 +116,11 @@ export async function listSpans(read: Read, traceId: string, page: Page): Promis
     rows,
     page,
     ({ seq }) => [Number(seq)],
-    ({ body }) => decode(Span, parseCell(body), { what: 'A span of the store', code: 'STORE_DAMAGED' }),
+    ({ body }) => {
+      const span = decode(Span, parseCell(body), { what: 'A span of the store', code: 'STORE_DAMAGED' });
+      if (span.traceId !== traceId) throw inconsistent(`a span of ${span.traceId} is listed under ${traceId}`);
+      return span;
+    },
   );
 }
 
@@ -93,8 +142,17 @@ async function byPrefix(read: Read, { table, column }: { table: string; column: 
   const prefix = idOrPrefix.replaceAll('-', '').toLowerCase();
   if (!/^[0-9a-f]{4,32}$/.test(prefix)) return undefined;
   const rows = await read(`SELECT * FROM ${table} WHERE ${column} >= ? AND ${column} < ? LIMIT 2`, prefix, `${prefix}g`);
+  const ids = rows.map((row) => String(row[column]));
+  const other = ids.find((id, i) => !id.startsWith(prefix) || ids.indexOf(id) < i);
+  if (other !== undefined) throw inconsistent(`its index of ${table} finds ${other} twice, or for ${idOrPrefix}`);
   if (rows.length <= 1) return rows[0];
   throw new HudError('BAD_ARGUMENT', `Several ids begin with ${idOrPrefix}.`, { hint: 'Give more of it.' });
+}
+
+function inconsistent(what: string): HudError {
+  return new HudError('STORE_DAMAGED', `The store contradicts itself: ${what}.`, {
+    hint: '`hud doctor` looks at the whole of it; `sqlite3 FILE .recover` may read what is left.',
+  });
 }
 
 class Conditions {

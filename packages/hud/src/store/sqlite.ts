@@ -3,15 +3,15 @@ import { join, resolve } from 'node:path';
 import type { Host } from '../host/host.ts';
 import { nodeHost } from '../host/node.ts';
 import { HudError } from '../protocol/errors.ts';
-import { snakeCase } from '../protocol/codec.ts';
 import { JobRecord, Lease, RunError, RunFinish, RunStart, TaskRecord, type RunRecord } from '../protocol/record.ts';
 import type { Span } from '../protocol/trace.ts';
 import { Blobs } from './blobs.ts';
 import { Database } from './database.ts';
 import { whileOpen } from './exit.ts';
 import * as queries from './queries.ts';
-import { toRow, type Cell, type Row } from './rows.ts';
+import { toRow, type Row } from './rows.ts';
 import { SpanQueue } from './span-queue.ts';
+import { ADD_TASK, changeRow, FINISH_RUN, INSERT_BLOB, INSERT_JOB, INSERT_RUN, INSERT_TASK, PUT_LEASE, runOn } from './statements.ts';
 import type { JobFilter, Page, Paged, Store } from './store.ts';
 import { storeError } from './store-errors.ts';
 
@@ -40,6 +40,9 @@ export async function openStore(options: StoreOptions = {}): Promise<Store> {
   });
   return new SqliteStore(database, new Blobs(join(directory, 'blobs')), host);
 }
+
+const JobChanges = JobRecord.partial();
+const RunChanges = RunFinish.partial();
 
 class SqliteStore implements Store {
   readonly location: string;
@@ -71,8 +74,8 @@ class SqliteStore implements Store {
     const row = toRow(JobRecord, job);
     await this.#database.write(
       (db) => {
-        insert(db, 'INTO jobs', row);
-        for (const task of rows) insert(db, 'INTO tasks', task);
+        runOn(db, INSERT_JOB, row);
+        for (const task of rows) runOn(db, INSERT_TASK, task);
       },
       { isCompound: true, isVital: true },
     );
@@ -82,15 +85,15 @@ class SqliteStore implements Store {
     const rows = taskRows(jobId, tasks);
     await this.#database.write(
       (db) => {
-        for (const task of rows) insert(db, 'INTO tasks', task, 'ON CONFLICT (job_id, slug) DO NOTHING');
+        for (const task of rows) runOn(db, ADD_TASK, task);
       },
       { isCompound: true },
     );
   }
 
   async updateJob(id: string, changes: Partial<Omit<JobRecord, 'id'>>): Promise<void> {
-    const row = toRow(JobRecord.partial(), changes);
-    const isKnown = await this.#database.write((db) => update(db, 'jobs', row, 'id = ?', id) > 0, { isVital: true });
+    const row = toRow(JobChanges, changes);
+    const isKnown = await this.#database.write((db) => changeRow(db, 'jobs', row, id) > 0, { isVital: true });
     if (!isKnown && Object.keys(row).length > 0) throw new HudError('JOB_NOT_FOUND', `There is no job ${id} in ${this.location}.`);
   }
 
@@ -112,15 +115,13 @@ class SqliteStore implements Store {
 
   async startRun(run: RunStart): Promise<void> {
     const row = toRow(RunStart, run);
-    await this.#database.write((db) => insert(db, 'INTO runs', row, 'ON CONFLICT (trace_id) DO NOTHING'));
+    await this.#database.write((db) => runOn(db, INSERT_RUN, row));
   }
 
   async finishRun(traceId: string, finish: RunFinish): Promise<boolean> {
     const row = toRow(RunFinish, finish);
     this.#spans.schedule();
-    return await this.#database.write((db) => update(db, 'runs', row, 'trace_id = ? AND class IS NULL', traceId) > 0, {
-      isVital: true,
-    });
+    return await this.#database.write((db) => runOn(db, FINISH_RUN, row, traceId) > 0, { isVital: true });
   }
 
   async interruptRuns(jobId: string, error: RunError, endedAt: number): Promise<number> {
@@ -167,7 +168,7 @@ class SqliteStore implements Store {
     try {
       const sha256 = await this.#blobs.put(bytes);
       const row = { sha256, media_type: mediaType, size_bytes: bytes.length };
-      await this.#database.write((db) => insert(db, 'INTO blobs', row, 'ON CONFLICT (sha256) DO NOTHING'));
+      await this.#database.write((db) => runOn(db, INSERT_BLOB, row));
       return sha256;
     } catch (error) {
       throw storeError(error, this.location);
@@ -181,13 +182,8 @@ class SqliteStore implements Store {
   }
 
   async putLease(lease: Lease, options: { from?: string } = {}): Promise<boolean> {
-    const row = toRow(Lease, { ...lease });
-    const replaced = Object.keys(Lease.shape)
-      .map(snakeCase)
-      .filter((column) => column !== 'id');
-    const isOurs = `leases.owner = ?`;
-    const onConflict = `ON CONFLICT (id) DO UPDATE SET ${replaced.map((column) => `${column} = excluded.${column}`).join(', ')} WHERE ${isOurs}`;
-    return await this.#database.write((db) => insert(db, 'INTO leases', row, onConflict, [options.from ?? lease.owner]) > 0);
+    const row = toRow(Lease, lease);
+    return await this.#database.write((db) => runOn(db, PUT_LEASE, row, options.from ?? lease.owner) > 0);
   }
 
   async dropLease(id: string): Promise<void> {
@@ -226,7 +222,7 @@ class SqliteStore implements Store {
 }
 
 function interruptRuns(db: Database, jobId: string, error: RunError, endedAt: number): number {
-  const row = toRow(RunFinish.partial(), { class: 'cancelled', status: 'cancelled', error, endedAt });
+  const row = toRow(RunChanges, { class: 'cancelled', status: 'cancelled', error, endedAt });
   const columns = Object.keys(row).map((column) => `${column} = ?`);
   const steps = 'steps = (SELECT count(*) FROM spans WHERE spans.trace_id = runs.trace_id)';
   const sql = `UPDATE runs SET ${[...columns, steps].join(', ')} WHERE job_id = ? AND class IS NULL`;
@@ -235,19 +231,4 @@ function interruptRuns(db: Database, jobId: string, error: RunError, endedAt: nu
 
 function taskRows(jobId: string, tasks: readonly Omit<TaskRecord, 'jobId'>[]): Row[] {
   return tasks.map((task) => toRow(TaskRecord, { ...task, jobId }));
-}
-
-function insert(db: Database, into: string, row: Row, onConflict = '', values: readonly Cell[] = []): number {
-  const columns = Object.keys(row);
-  const names = columns.map((name) => `"${name}"`).join(', ');
-  return db.run(`INSERT ${into} (${names}) VALUES (${columns.map(() => '?').join(', ')}) ${onConflict}`, [
-    ...Object.values(row),
-    ...values,
-  ]);
-}
-
-function update(db: Database, table: string, row: Row, where: string, key: string): number {
-  const columns = Object.keys(row);
-  if (columns.length === 0) return 0;
-  return db.run(`UPDATE ${table} SET ${columns.map((name) => `"${name}" = ?`).join(', ')} WHERE ${where}`, [...Object.values(row), key]);
 }

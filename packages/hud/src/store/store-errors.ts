@@ -7,6 +7,7 @@ import { lockHolders } from './lock-holders.ts';
 const ERROR = 1;
 const BUSY = 5;
 const LOCKED = 6;
+const READONLY = 8;
 const IOERR = 10;
 const CORRUPT = 11;
 const FULL = 13;
@@ -22,6 +23,11 @@ const NO_ROOM = ['ENOSPC', 'EDQUOT'];
 /** Another connection holds the lock: worth another try, unlike every other failure. */
 export function isBusy(error: unknown): boolean {
   return [BUSY, LOCKED, PROTOCOL].includes(primaryCode(error));
+}
+
+/** The file was left in the middle of its making, which a reader can't undo. */
+export function needsWriter(error: unknown): boolean {
+  return primaryCode(error) === READONLY;
 }
 
 /** The row or the value is at fault, not the file: everything else that is written with it may stay. */
@@ -56,7 +62,14 @@ export function storeError(error: unknown, location: string): HudError {
 export function damaged(location: string, what: string, cause?: unknown): HudError {
   return new HudError('STORE_DAMAGED', `${location} is damaged or is no store: ${what}.`, {
     cause,
-    hint: 'Nothing was changed. Move the file aside to start a new one; `hud doctor` looks at it, `sqlite3 FILE .recover` may read what is left.',
+    hint: 'Nothing was changed. Move the file aside with its `-wal` to start a new one; `hud doctor` looks at it, `sqlite3 FILE .recover` may read what is left.',
+  });
+}
+
+/** @param state of the database beside its log */
+export function orphanedLog(location: string, state: 'empty' | 'missing'): HudError {
+  return new HudError('STORE_DAMAGED', `${location} is ${state}, but its log ${location}-wal still holds what was recorded last.`, {
+    hint: `Nothing was changed. Put the database back beside its log, from a backup or where it was moved to; or move the log aside as well to start a new record.`,
   });
 }
 

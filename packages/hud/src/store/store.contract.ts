@@ -201,13 +201,44 @@ function runs(make: () => Promise<StoreUnderTest>): void {
     expect((await store.listRuns(job(2).id)).items).toEqual([]);
   });
 
+  test('of many and few to a task, with tasks that have none and runs that have no task, each page goes on after the one before', async () => {
+    await using under = await make();
+    const { store } = under;
+    const slugs = ['none', 'many', 'few', 'late', 'none either'];
+    await store.createJob(
+      job(1),
+      slugs.filter((slug) => slug !== 'late').map((slug, position) => ({ slug, position, row: {} })),
+    );
+    const repeats = Object.entries({ many: 40, few: 2, late: 3, 'z without': 30, 'a without': 4 });
+    let n = 0;
+    for (const [slug, count] of repeats) for (let repeat = count; repeat-- > 0;) await store.startRun(start(++n, { slug, repeat }));
+    await store.addTasks(job(1).id, [{ slug: 'late', position: 9, row: {} }]);
+    const expected = ['many', 'few', 'late', 'a without', 'z without'].flatMap((slug) =>
+      Array.from({ length: Object.fromEntries(repeats)[slug] ?? 0 }, (_, repeat) => `${slug} ${repeat}`),
+    );
+    for (const limit of [1, 7, 1_000]) {
+      const found = (await pages((page) => store.listRuns(job(1).id, page), limit)).flat();
+      expect(found.map(({ slug, repeat }) => `${slug} ${repeat}`)).toEqual(expected);
+    }
+  });
+
+  test('the same start twice is one run', async () => {
+    await using under = await make();
+    const { store } = under;
+    await store.createJob(job(1), []);
+    await store.startRun(start(1));
+    await store.finishRun(start(1).traceId, graded(1));
+    await store.startRun(start(1));
+    expect((await store.listRuns(job(1).id)).items).toEqual([{ ...start(1), ...graded(1) }]);
+  });
+
   test('a row that is refused takes none of its neighbours with it', async () => {
     await using under = await make();
     const { store } = under;
     await store.createJob(job(1), []);
     const results = await Promise.allSettled([
       store.startRun(start(1)),
-      store.startRun(start(1)),
+      store.startRun(start(1, { traceId: start(9).traceId })),
       store.startRun(start(2)),
       store.startRun(start(3, { jobId: 'nobody' })),
     ]);

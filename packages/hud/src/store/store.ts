@@ -29,6 +29,12 @@ export interface JobFilter extends Page {
  * the ends of runs, with all that was written before them, survive the loss of power as well.
  * Several processes may use one store at once. Reads see all settled writes.
  *
+ * A file that is refused stays as it was. Damage is told where it is met: a page that can't be one, a row that is
+ * none, an index that contradicts its table. A record that was not closed is checked whole when it is opened, up
+ * to 512 KiB; any is by `checkWhole`, which `hud doctor` runs. What no opening sees: in a record that is larger or
+ * was closed, rows that an index lacks. What nothing sees, because SQLite keeps no checksums: values that changed
+ * into others that are as good.
+ *
  * Failures are HudErrors: STORE_FULL (no space; what was recorded stays), STORE_LOCKED (another
  * process held it too long), STORE_DAMAGED (not a store, or broken), STORE_UNWRITABLE (permissions).
  */

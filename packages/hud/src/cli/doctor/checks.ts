@@ -9,6 +9,7 @@ import { nodeHost } from '../../host/node.ts';
 import { isHudError, messageOf } from '../../protocol/errors.ts';
 import { DEFAULT_PORT } from '../../protocol/messages.ts';
 import type { Context } from '../command.ts';
+import { checkWhole } from '../../store/index.ts';
 import { openRecord, recordDirectory } from '../record.ts';
 import { literalLine } from '../terminal/literal.ts';
 import { plural } from '../terminal/wording.ts';
@@ -60,11 +61,8 @@ async function record(context: Context): Promise<Finding> {
     await using store = await openRecord(context);
     if (store === undefined) return { name: 'record', level: 'ok', detail: `nothing in ${directory} yet` };
     const { items, nextCursor } = await store.listJobs({ limit: 100 });
-    return {
-      name: 'record',
-      level: 'ok',
-      detail: `${directory}: ${plural(items.length, 'job')}${nextCursor === undefined ? '' : ' and more'}`,
-    };
+    const detail = `${directory}: ${plural(items.length, 'job')}${nextCursor === undefined ? '' : ' and more'}`;
+    return { name: 'record', detail, level: 'ok', ...(await integrity(directory, detail, context)) };
   } catch (error) {
     const advice = isHudError(error) ? error.hint : undefined;
     return {
@@ -74,6 +72,31 @@ async function record(context: Context): Promise<Finding> {
       advice: advice ?? 'Move the folder away to start afresh, or set HUD_DIR.',
     };
   }
+}
+
+const SLOW_MS = 2_000;
+
+/** What is wrong inside the database, if anything. Tells how far it is when that takes longer. */
+async function integrity(directory: string, detail: string, context: Context): Promise<Partial<Finding>> {
+  const began = nodeHost.monotonic();
+  const { problems, incomplete } = await checkWhole(directory, {
+    signal: context.signal,
+    onProgress: ({ table, index, count }) => {
+      if (index > 1 && nodeHost.monotonic() - began > SLOW_MS) context.note(`checking the record: ${table}, ${index + 1} of ${count}`);
+    },
+  });
+  if (problems.length > 0)
+    return {
+      level: 'fail',
+      detail: `${detail}, damaged: ${literalLine(problems.slice(0, 3).join('; '))}`,
+      advice: 'What it answers may be wrong. Copy the folder, then `sqlite3 hud.db .recover` writes what is left into another file.',
+    };
+  if (incomplete === undefined) return {};
+  return {
+    level: 'warn',
+    detail: `${detail}, not checked whole: ${literalLine(incomplete)}`,
+    advice: '`sqlite3 hud.db "PRAGMA integrity_check"` has no limit of time.',
+  };
 }
 
 async function cache(): Promise<Finding> {
