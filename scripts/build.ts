@@ -12,7 +12,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
-import { build, type Metafile } from 'esbuild';
+import { fileURLToPath } from 'node:url';
+import { build, type Metafile, type Plugin } from 'esbuild';
 import { root, runTool } from './run-tool.ts';
 
 const hud = join(root, 'packages', 'hud');
@@ -27,11 +28,15 @@ const ENTRIES = {
   store: 'store/index.ts',
   testing: 'testing/index.ts',
   cli: 'cli/main.ts',
+  author: 'environment/author.ts',
   'serve-child': 'environment/serve-child.ts',
 };
 
-/** Development dependencies that become part of the CLI; any other package stays an import. */
-const INLINED = ['commander'];
+/** Development dependencies that become part of the CLI; any other package stays an import, but for {@link SMALL_ZOD}. */
+const INLINED = ['commander', 'zod'];
+
+/** Of zod's small build the few schemas that the protocol needs become part of dist: the rest of zod takes longer to load than Node to start. */
+const SMALL_ZOD = /^zod\/(mini|v4\/locales\/en\.js)$/;
 
 const KEEP_CHUNKS_MS = 3_600_000;
 
@@ -84,13 +89,45 @@ async function bundle(outdir: string): Promise<string[]> {
     target: 'node22.18',
     sourcemap: true,
     external: await dependencies(),
+    plugins: [inlineSmallZod()],
     metafile: true,
     absWorkingDir: root,
     logLevel: 'warning',
   });
   refuseUnlisted(metafile);
   const names = Object.keys(metafile.outputs).map((path) => basename(path));
+  const isScript = (name: string): boolean => name.endsWith('.js');
+  const helpers = names.filter((name) => isScript(name) && isEmpty(metafile.outputs[join(relative(root, outdir), name)]?.inputs));
+  for (const name of names.filter(isScript)) await lighten(join(outdir, name), helpers);
   return names.toSorted((a, b) => Number(isChunk(b)) - Number(isChunk(a)));
+}
+
+/** Before `external`, which would leave every path of the package outside. */
+function inlineSmallZod(): Plugin {
+  return {
+    name: 'inline-small-zod',
+    setup({ onResolve }) {
+      onResolve({ filter: SMALL_ZOD }, ({ path }) => ({ path: fileURLToPath(import.meta.resolve(path)), sideEffects: false }));
+    },
+  };
+}
+
+/**
+ * Leaves out of a written file what makes it slow to load; lines keep their numbers.
+ *
+ * - `import` of a built-in reads every one of its members, and some of them load half of Node: `node:crypto` alone
+ *   costs a third of the time that Node takes to start. Asked for by `process.getBuiltinModule` it costs what is used.
+ *   (esbuild writes its imports with double quotes, the sources' own texts have single ones.)
+ * - A chunk of the bundler's own helpers does nothing when it is only imported.
+ */
+async function lighten(path: string, helpers: readonly string[]): Promise<void> {
+  const code = await readFile(path, 'utf8');
+  const light = code
+    .replace(/^import (\* as )?(\{[^}]*\}|\w+) from "(node:[\w/]+)";$/gm, (_all, _star, names: string, builtin: string) => {
+      return `const ${names.replace(/\s+as\s+/g, ': ')} = globalThis.process.getBuiltinModule("${builtin}");`;
+    })
+    .replace(/^import "\.\/(chunk-\w+\.js)";$/gm, (statement, chunk: string) => (helpers.includes(chunk) ? '' : statement));
+  await writeFile(path, light);
 }
 
 async function dependencies(): Promise<string[]> {
@@ -146,6 +183,10 @@ async function stamp(readAt: Date): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, '');
   await utimes(path, readAt, readAt);
+}
+
+function isEmpty(value: object | undefined): boolean {
+  return value !== undefined && Object.keys(value).length === 0;
 }
 
 function isChunk(name: string): boolean {

@@ -44,11 +44,11 @@ export async function runProgram(main: Main, argv: readonly string[]): Promise<E
       return true;
     };
   }
-  globalThis.setInterval = ((...words: Parameters<typeof setInterval>) => {
+  globalThis.setInterval = (...words: Parameters<typeof setInterval>) => {
     const interval = before.setInterval(...words);
     intervals.push(interval);
     return interval;
-  }) as typeof setInterval;
+  };
   try {
     return { code: await main(argv), ...printed };
   } finally {

@@ -1,7 +1,5 @@
 #!/usr/bin/env node
 // The `hud` command. Plain JavaScript that any Node can read, so that an old one gets an answer, not a syntax error.
-import { existsSync } from 'node:fs';
-import module from 'node:module';
 
 const OLDEST = [22, 18];
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -11,14 +9,18 @@ if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
     `hud needs Node ${OLDEST.join('.')} or newer; this is Node ${process.versions.node}.`,
     'Install a newer one from https://nodejs.org and run the command again.',
   );
-} else if (!existsSync(new URL('../dist/cli.js', import.meta.url))) {
+} else {
+  process.getBuiltinModule('node:module').enableCompileCache(); // an import of it would read every member, and take longer
+  await import('../dist/cli.js').catch(explain);
+}
+
+function explain(error) {
+  const { existsSync } = process.getBuiltinModule('node:fs');
+  if (existsSync(new URL('../dist/cli.js', import.meta.url))) throw error;
   fail(
     'hud is not built: there is no dist/cli.js beside its bin folder.',
     'In a checkout run `npm run build`; otherwise install the package again.',
   );
-} else {
-  module.enableCompileCache?.();
-  await import('../dist/cli.js');
 }
 
 function fail(problem, hint) {

@@ -35,24 +35,30 @@ const run = async (id: string, options: object = {}): Promise<Awaited<ReturnType
     { store: false, runtime: new LocalRuntime(join(folder, 'env.ts')), retries: 0, patience: 0.6, ...options },
   );
 
-test.skipIf(process.platform !== 'linux')('a child that is stopped while it grades is a fault within the patience, and is ended', async () => {
-  let pid = 0;
-  const agent = defineAgent(async (one) => {
-    pid = Number(one.promptText);
-    setTimeout(() => process.kill(pid, 'SIGSTOP'), 50);
-  });
-  const startedAt = performance.now();
-  const job = await new Taskset('t', [new Task({ env: 'slow', id: 'pid' })]).run(agent, {
-    store: false,
-    runtime: new LocalRuntime(join(folder, 'env.ts')),
-    retries: 0,
-    patience: 0.6,
-  });
-  expect(job.runs[0]?.error).toMatchObject({ code: 'CONNECTION_LOST', message: expect.stringContaining('its process is stopped') as string });
-  expect(job.runs[0]?.class).toBe('sandbox');
-  expect(performance.now() - startedAt).toBeLessThan(10_000);
-  expect(() => process.kill(pid, 0)).toThrow('ESRCH');
-});
+test.skipIf(process.platform !== 'linux')(
+  'a child that is stopped while it grades is a fault within the patience, and is ended',
+  async () => {
+    let pid = 0;
+    const agent = defineAgent(async (one) => {
+      pid = Number(one.promptText);
+      setTimeout(() => process.kill(pid, 'SIGSTOP'), 50);
+    });
+    const startedAt = performance.now();
+    const job = await new Taskset('t', [new Task({ env: 'slow', id: 'pid' })]).run(agent, {
+      store: false,
+      runtime: new LocalRuntime(join(folder, 'env.ts')),
+      retries: 0,
+      patience: 0.6,
+    });
+    expect(job.runs[0]?.error).toMatchObject({
+      code: 'CONNECTION_LOST',
+      message: expect.stringContaining('its process is stopped') as string,
+    });
+    expect(job.runs[0]?.class).toBe('sandbox');
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
+  },
+);
 
 test.skipIf(process.platform !== 'linux')('a child whose template computes for longer than the patience is alive', async () => {
   const job = await run('busy');

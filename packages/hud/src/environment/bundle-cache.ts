@@ -3,7 +3,8 @@
  * compiled again, so a child process starts without the compiler.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { readFileSync, statSync, type BigIntStats } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { HudError } from '../protocol/errors.ts';
@@ -27,13 +28,17 @@ const PROJECT_FILES = [
   'bun.lock',
 ];
 
-/** @returns the bundle made earlier under this key, if nothing that it was made of has changed */
-export async function freshBundle(key: string): Promise<string | undefined> {
+/**
+ * Asks the disk directly, not through the pool of threads: a hundred short questions, and a process that
+ * starts has nothing else to do.
+ * @returns the bundle made earlier under this key, if nothing that it was made of has changed
+ */
+export function freshBundle(key: string): string | undefined {
   for (const directory of cacheDirectories()) {
-    const manifest = await readManifest(join(directory, manifestName(key)));
-    if (manifest === undefined || !(await isOurs(directory))) continue;
-    const stamps = await Promise.all(Object.entries(manifest.stamps).map(async ([path, stamp]) => (await stampOf(path)) === stamp));
-    if (stamps.every(Boolean) && (await stampOf(manifest.bundle)) !== ABSENT) return manifest.bundle;
+    const manifest = readManifest(join(directory, manifestName(key)));
+    if (manifest === undefined || !isOurs(directory)) continue;
+    const isFresh = Object.entries(manifest.stamps).every(([path, stamp]) => stampOf(path) === stamp);
+    if (isFresh && stampOf(manifest.bundle) !== ABSENT) return manifest.bundle;
   }
   return undefined;
 }
@@ -51,9 +56,9 @@ export async function storeBundle(key: string, code: string, inputs: readonly st
     const bundle = join(directory, name);
     try {
       await mkdir(directory, { recursive: true, mode: 0o700 });
-      if (!(await isOurs(directory))) continue;
-      if ((await stampOf(bundle)) === ABSENT) await writeWhole(bundle, code);
-      const stamps = await stampsOf(inputs, startedAt);
+      if (!isOurs(directory)) continue;
+      if (stampOf(bundle) === ABSENT) await writeWhole(bundle, code);
+      const stamps = stampsOf(inputs, startedAt);
       if (stamps !== undefined) await writeWhole(join(directory, manifestName(key)), JSON.stringify({ bundle, stamps } satisfies Manifest));
       return bundle;
     } catch (cause) {
@@ -70,12 +75,12 @@ function cacheDirectories(): string[] {
 }
 
 /** In a shared temporary directory somebody else may have been there first; what they put there is not run. */
-async function isOurs(directory: string): Promise<boolean> {
-  const found = await stat(directory).catch(() => undefined);
-  return found !== undefined && (process.getuid === undefined || found.uid === process.getuid());
+function isOurs(directory: string): boolean {
+  const found = stateOf(directory);
+  return found !== undefined && (process.getuid === undefined || Number(found.uid) === process.getuid());
 }
 
-async function stampsOf(inputs: readonly string[], startedAt: number): Promise<Record<string, string> | undefined> {
+function stampsOf(inputs: readonly string[], startedAt: number): Record<string, string> | undefined {
   const above = new Set<string>();
   for (const input of inputs) {
     for (let folder = dirname(input); ; folder = dirname(folder)) {
@@ -83,29 +88,40 @@ async function stampsOf(inputs: readonly string[], startedAt: number): Promise<R
       if (dirname(folder) === folder) break;
     }
   }
-  const stamps = await Promise.all(
-    [...new Set([...inputs, ...above])].map(async (path) => [path, await stampOf(path, startedAt)] as const),
-  );
-  return stamps.some(([, stamp]) => stamp === undefined) ? undefined : (Object.fromEntries(stamps) as Record<string, string>);
+  const stamps: Record<string, string> = {};
+  for (const path of new Set([...inputs, ...above])) {
+    const stamp = stampOf(path, startedAt);
+    if (stamp === undefined) return undefined;
+    stamps[path] = stamp;
+  }
+  return stamps;
 }
 
 /** Size, modification and change time; undefined when it changed after `since`. */
-async function stampOf(path: string): Promise<string>;
-async function stampOf(path: string, since: number): Promise<string | undefined>;
-async function stampOf(path: string, since = Infinity): Promise<string | undefined> {
-  const found = await stat(path, { bigint: true }).catch(() => undefined);
+function stampOf(path: string): string;
+function stampOf(path: string, since: number): string | undefined;
+function stampOf(path: string, since = Infinity): string | undefined {
+  const found = stateOf(path);
   if (found === undefined) return ABSENT;
   if (Number(found.mtimeMs) >= since || Number(found.ctimeMs) >= since) return undefined;
   return `${found.size} ${found.mtimeNs} ${found.ctimeNs}`;
+}
+
+function stateOf(path: string): BigIntStats | undefined {
+  try {
+    return statSync(path, { bigint: true, throwIfNoEntry: false });
+  } catch {
+    return undefined; // behind a folder that may not be looked into, or below a file
+  }
 }
 
 function manifestName(key: string): string {
   return `${createHash('sha256').update(key).digest('hex').slice(0, 32)}.json`;
 }
 
-async function readManifest(path: string): Promise<Manifest | undefined> {
+function readManifest(path: string): Manifest | undefined {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as Manifest;
+    return JSON.parse(readFileSync(path, 'utf8')) as Manifest;
   } catch {
     return undefined; // none, or one that is being replaced: the source is compiled
   }

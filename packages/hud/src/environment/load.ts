@@ -1,5 +1,5 @@
 /** From what a user names (a file, a directory, `file:export`) to an environment. */
-import { readdir, stat } from 'node:fs/promises';
+import { readdirSync, statSync, type Stats } from 'node:fs';
 import { dirname, extname, join, resolve } from 'node:path';
 import { HudError, messageOf } from '../protocol/errors.ts';
 import { isTask, type Task } from '../protocol/task.ts';
@@ -22,7 +22,7 @@ export async function loadEnvironment(target: string, options: LoadOptions = {})
   const { path, name: suffix } = splitTarget(target);
   const name = options.name ?? suffix;
   const tried: string[] = [];
-  for (const candidate of await candidates(path)) {
+  for (const candidate of candidates(path)) {
     tried.push(candidate.label);
     const exports = await candidate.load();
     const chosen = await choose(exports, name, options.args);
@@ -47,12 +47,13 @@ interface Candidate {
   load(): Promise<Record<string, unknown>[]>;
 }
 
-async function candidates(path: string): Promise<Candidate[]> {
-  const found = await stat(path).catch(() => undefined);
+/** Asks the disk directly: the first use of the pool of threads costs a starting process a third of its time. */
+function candidates(path: string): Candidate[] {
+  const found = stateOf(path);
   if (found?.isDirectory()) return [directoryCandidate(path)];
   if (found === undefined && extname(path) === '') {
     for (const suffix of ['.ts', '.mts', '.js', '.mjs']) {
-      if (await stat(path + suffix).catch(() => undefined)) return [fileCandidate(path + suffix)];
+      if (stateOf(path + suffix)) return [fileCandidate(path + suffix)];
     }
   }
   if (found === undefined)
@@ -63,9 +64,17 @@ async function candidates(path: string): Promise<Candidate[]> {
   const beside: Candidate[] = [];
   for (const name of ['env.ts', 'env.mts', 'env.js', 'env.mjs']) {
     const file = join(directory, name);
-    if (file !== resolve(path) && (await stat(file).catch(() => undefined))) beside.push(fileCandidate(file));
+    if (file !== resolve(path) && stateOf(file)) beside.push(fileCandidate(file));
   }
   return [...(isSourceFile(path) ? [fileCandidate(path)] : []), ...beside, directoryCandidate(directory)];
+}
+
+function stateOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined; // below a file, or behind a folder that may not be looked into
+  }
 }
 
 function fileCandidate(file: string): Candidate {
@@ -76,14 +85,13 @@ function fileCandidate(file: string): Candidate {
 function directoryCandidate(directory: string): Candidate {
   return {
     label: `${directory}/`,
-    load: async () => (await loadSources(await sourceFiles(directory))).map(({ exports }) => exports),
+    load: async () => (await loadSources(sourceFiles(directory))).map(({ exports }) => exports),
   };
 }
 
 /** Sources of a directory that may declare something, sorted. */
-export async function sourceFiles(directory: string): Promise<string[]> {
-  const names = await readdir(directory);
-  return names
+export function sourceFiles(directory: string): string[] {
+  return readdirSync(directory)
     .filter((name) => isSourceFile(name) && !/\.(test|spec|config)\.[^.]+$/.test(name) && !name.startsWith('.'))
     .toSorted()
     .map((name) => join(directory, name));

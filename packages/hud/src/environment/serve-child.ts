@@ -1,52 +1,12 @@
 /**
- * The program that a provider starts to serve one environment:
- * `node serve-child.js <source> [--env name] [--host h] [--port n]`.
- * Announces its port on stdout. Ends, with clean-up, on SIGTERM, SIGINT, or when its standard input
- * ends, which is how it learns that its owner is gone.
+ * The program that a provider starts to serve one environment: `node serve-child.js <source> …`, as
+ * `serve-source.ts` says. Loads that file with compiled code of earlier starts at hand, which saves
+ * most of the time to the first `hello`.
  */
-import { parseArgs } from 'node:util';
-import { isHudError, messageOf } from '../protocol/errors.ts';
-import { SECRET_VARIABLE } from '../protocol/messages.ts';
-import { loadEnvironment } from './load.ts';
-import { serve } from './serve.ts';
+import { enableCompileCache } from 'node:module';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 
-const GRACE_MS = 10_000;
-
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { env: { type: 'string' }, host: { type: 'string' }, port: { type: 'string' } },
-  });
-  const secret = process.env[SECRET_VARIABLE];
-  delete process.env[SECRET_VARIABLE]; // what the environment starts must not inherit it
-  const stop = stopSignal();
-  const environment = await loadEnvironment(positionals[0] ?? 'env', values.env === undefined ? {} : { name: values.env });
-  await serve(environment, {
-    host: values.host ?? '127.0.0.1',
-    port: Number(values.port ?? 0),
-    ...(secret === undefined ? {} : { secret, requireSecret: true }),
-    signal: stop,
-    onWarning: (message) => void process.stderr.write(`warning: ${message}\n`),
-  });
-}
-
-/** The first cause stops gracefully; a second signal, or a clean-up that hangs, ends the process. */
-function stopSignal(): AbortSignal {
-  const controller = new AbortController();
-  const stop = (): void => {
-    if (controller.signal.aborted) process.exit(1);
-    controller.abort();
-    setTimeout(() => process.exit(1), GRACE_MS).unref();
-  };
-  process.on('SIGTERM', stop).on('SIGINT', stop);
-  process.stdin.on('end', stop).on('error', stop).resume();
-  return controller.signal;
-}
-
-try {
-  await main();
-  process.exit(0); // what the environment left running must not keep a dead server alive
-} catch (error) {
-  const hint = isHudError(error) && error.hint !== undefined ? `\n${error.hint}` : '';
-  process.stderr.write(`${messageOf(error)}${hint}\n`, () => process.exit(1));
-}
+// Not below the temporary directory, the default: a provider gives each child one of its own.
+enableCompileCache(join(homedir(), '.hud', '.cache', 'compiled')); // where that can't be written, nothing is kept
+await import('./serve-source.ts');

@@ -4,7 +4,8 @@ import { withDeadline, type Host, type Listener, type Peer, type Stream } from '
 import { pipe } from '../host/pipe.ts';
 import { HudError, messageOf } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json.ts';
-import { MAX_FRAME_BYTES, PORT_ANNOUNCEMENT, PYTHON_FRAME_BYTES } from '../protocol/messages.ts';
+import { encodeFrame } from '../protocol/frames.ts';
+import { MAX_FRAME_BYTES, PORT_ANNOUNCEMENT, PYTHON_FRAME_BYTES, request } from '../protocol/messages.ts';
 import { Access, type AccessOptions } from './access.ts';
 import { Environment } from './environment.ts';
 import { FrameStream } from './frame-stream.ts';
@@ -40,6 +41,8 @@ export interface BoundServer extends AsyncDisposable {
   readonly url: string;
   readonly host: string;
   readonly port: number;
+  /** Somebody has connected. */
+  readonly isVisited: boolean;
   /** Settles when the server has stopped. */
   readonly closed: Promise<void>;
   /** Stops accepting, ends every task with its clean-up, runs the shutdown hooks. May be called twice. */
@@ -103,7 +106,12 @@ export interface ServeOptions extends BindOptions {
   signal?: AbortSignal;
   /** Where the port is announced. @default standard output */
   announce?: (line: string) => void;
+  /** Answers a hello of its own while it waits for the first client, which then finds everything loaded. @default false */
+  rehearses?: boolean;
 }
+
+/** A client that is there already would only be delayed. */
+const REHEARSAL_MS = 25;
 
 /** Binds, announces the port as one line, and serves until the signal fires. */
 export async function serve(environment: Environment, options: ServeOptions = {}): Promise<void> {
@@ -112,7 +120,22 @@ export async function serve(environment: Environment, options: ServeOptions = {}
   announce(`${PORT_ANNOUNCEMENT}${server.port}`);
   options.signal?.addEventListener('abort', () => void server.close(), { once: true });
   if (options.signal?.aborted) await server.close();
+  const system = options.system ?? nodeHost;
+  using _timer = options.rehearses
+    ? system.setTimer(REHEARSAL_MS, () => void rehearse(server, options, system), { unref: true })
+    : undefined;
   await server.closed;
+}
+
+async function rehearse(server: BoundServer, { secret }: ServeOptions, system: Host): Promise<void> {
+  if (server.isVisited) return;
+  try {
+    const stream = await system.dial({ host: server.host, port: server.port, timeoutMs: 1_000 });
+    stream.on('error', () => {}).once('data', () => stream.destroy());
+    stream.write(encodeFrame(request(1, 'hello', { max_frame: MAX_FRAME_BYTES, secret })));
+  } catch {
+    // Only a rehearsal: whatever is wrong shows with the first client.
+  }
 }
 
 declare module './environment.ts' {
@@ -137,6 +160,7 @@ class Server implements BoundServer, LocalServer {
   readonly #connections = new Map<Stream, Promise<void>>();
   readonly #closed = Promise.withResolvers<void>();
   readonly #stopping = new AbortController();
+  isVisited = false;
   #listener: Listener | undefined;
   #closing: Promise<void> | undefined;
 
@@ -205,6 +229,7 @@ class Server implements BoundServer, LocalServer {
 
   #accept(stream: Stream, peer: Peer): void {
     if (this.#closing !== undefined) return void stream.destroy();
+    this.isVisited = true;
     stream.on('error', () => {}); // every wait on the stream sees its close; without a listener Node ends the process
     const handling = this.#handle(stream, peer).catch((error: unknown) => {
       this.#environment.warn(`a connection failed: ${messageOf(error)}`);

@@ -11,17 +11,15 @@ export interface LoadedTasks {
   tasks: Task[];
 }
 
-const sources = new WeakMap<Task, string>();
-
 /** The source file or directory that the task was loaded from: where its environment can be served from. */
 export function sourceOf(task: Task): string | undefined {
   const { origin } = task;
-  return sources.get(task) ?? (origin?.env === task.env ? sourceOf(origin) : undefined);
+  return task.source ?? (origin?.env === task.env ? sourceOf(origin) : undefined);
 }
 
 function comesFrom(task: Task, source: string): void {
-  sources.set(task, source);
-  if (task.verifier !== undefined) sources.set(task.verifier, source);
+  task.source = source;
+  if (task.verifier !== undefined) task.verifier.source = source;
 }
 
 /**
@@ -42,9 +40,13 @@ export async function loadTasks(path: string): Promise<LoadedTasks> {
       hint: 'Use a .ts, .js, .json, .jsonl or .csv file, or a directory of sources.',
     });
   }
-  const rows = await reader(await readFile(absolute, 'utf8'), path);
-  const tasks = rows.map(({ row, place }) => taskOf(row, `${path}${place}`, dirname(absolute)));
-  for (const task of tasks) comesFrom(task, dirname(absolute));
+  const directory = dirname(absolute);
+  const tasks: Task[] = [];
+  for (const row of await reader(await readFile(absolute, 'utf8'), path)) {
+    const task = taskOf(row, path, directory);
+    comesFrom(task, directory);
+    tasks.push(task);
+  }
   return { name: stem(absolute), tasks };
 }
 
@@ -52,7 +54,7 @@ export async function loadTasks(path: string): Promise<LoadedTasks> {
 export async function loadModuleTasks(path: string): Promise<LoadedTasks> {
   const absolute = resolve(path);
   const isDirectory = (await stat(absolute)).isDirectory();
-  const modules = isDirectory ? await loadSources(await sourceFiles(absolute)) : [{ path: absolute, exports: await loadSource(absolute) }];
+  const modules = isDirectory ? await loadSources(sourceFiles(absolute)) : [{ path: absolute, exports: await loadSource(absolute) }];
   const tasks = new Set<Task>(); // by identity: the same task is often exported twice
   for (const { path: file, exports } of modules) {
     for (const name of Object.keys(exports)
@@ -75,31 +77,36 @@ function tasksIn(value: unknown): Task[] {
 }
 
 interface Row {
-  row: unknown;
-  /** `:12` or `[3]`, to append to the file's name. */
-  place: string;
+  value: unknown;
+  /** Where in the file: a line, counted from 1, or the place in a list, counted from 0. */
+  line?: number;
+  index?: number;
 }
 
-type Reader = (text: string, path: string) => Row[] | Promise<Row[]>;
+/** Gives rows one by one, so that what was read of one is gone before the next. */
+type Reader = (text: string, path: string) => Iterable<Row> | Promise<Iterable<Row>>;
 
 const READERS: Record<string, Reader> = { '.json': readJson, '.jsonl': readJsonLines, '.csv': readCsv };
 
 /** Lossless: `1.0` and `1` are different arguments with different default slugs. */
-function readJson(text: string, path: string): Row[] {
+function* readJson(text: string, path: string): Generator<Row> {
   const value = parseIn(text.replace(/^\uFEFF/, ''), path);
   const rows = Array.isArray(value) ? value : [value];
-  return rows.map((row, i) => ({ row, place: `[${i}]` }));
+  for (const [index, row] of rows.entries()) yield { value: row, index };
 }
 
-function readJsonLines(text: string, path: string): Row[] {
-  return text
-    .replace(/^\uFEFF/, '')
-    .split('\n')
-    .flatMap((line, i) => (line.trim() === '' ? [] : [{ row: parseIn(line, `${path}:${i + 1}`), place: `:${i + 1}` }]));
+function* readJsonLines(text: string, path: string): Generator<Row> {
+  let start = text.startsWith('\uFEFF') ? 1 : 0;
+  for (let line = 1; start < text.length; line++) {
+    const end = text.indexOf('\n', start);
+    const content = text.slice(start, end < 0 ? text.length : end);
+    start = end < 0 ? text.length : end + 1;
+    if (content.trim() !== '') yield { value: parseIn(content, path, line), line };
+  }
 }
 
 /** Columns `slug,id,env,arg:<name>…`; a cell that starts like an object or list is read as JSON. */
-async function readCsv(text: string, path: string): Promise<Row[]> {
+async function readCsv(text: string, path: string): Promise<Iterable<Row>> {
   const { parse } = (await import('papaparse')).default;
   const { data, errors } = parse<Record<string, string>>(text.replace(/^\uFEFF/, ''), { header: true, skipEmptyLines: 'greedy' });
   const [problem] = errors;
@@ -109,7 +116,7 @@ async function readCsv(text: string, path: string): Promise<Row[]> {
     for (const [column, cell] of Object.entries(cells)) {
       if (column.startsWith('arg:') && cell !== '') args[column.slice(4)] = csvCell(cell);
     }
-    return { row: { id: cells.id, env: cells.env, args, ...(cells.slug ? { slug: cells.slug } : {}) }, place: `:${i + 2}` };
+    return { value: { id: cells.id, env: cells.env, args, ...(cells.slug ? { slug: cells.slug } : {}) }, line: i + 2 };
   });
 }
 
@@ -122,22 +129,23 @@ function csvCell(cell: string): unknown {
   }
 }
 
-function parseIn(text: string, place: string): unknown {
+function parseIn(text: string, path: string, line?: number): unknown {
   try {
     return parseJson(text, { lossless: true });
   } catch (error) {
-    throw new HudError('BAD_TASK', `${place}: ${messageOf(error)}`, { cause: error });
+    throw new HudError('BAD_TASK', `${path}${line === undefined ? '' : `:${line}`}: ${messageOf(error)}`, { cause: error });
   }
 }
 
-function taskOf(row: unknown, place: string, directory: string): Task {
-  if (!isPlainObject(row))
-    throw new HudError('BAD_TASK', `${place}: a task must be an object, got ${Array.isArray(row) ? 'a list' : String(row)}.`);
+function taskOf({ value, line, index }: Row, path: string, directory: string): Task {
+  const place = (): string => `${path}${line === undefined ? `[${index}]` : `:${line}`}`;
+  if (!isPlainObject(value))
+    throw new HudError('BAD_TASK', `${place()}: a task must be an object, got ${Array.isArray(value) ? 'a list' : String(value)}.`);
   try {
-    return Task.parse(withComposePaths(row, (path) => (isAbsolute(path) ? path : join(directory, path))));
+    return Task.parse(withComposePaths(value, (file) => (isAbsolute(file) ? file : join(directory, file))));
   } catch (error) {
     const cause = toHudError(error, 'BAD_TASK');
-    throw new HudError('BAD_TASK', `${place}: ${cause.message}`, { cause });
+    throw new HudError('BAD_TASK', `${place()}: ${cause.message}`, { cause });
   }
 }
 

@@ -30,9 +30,12 @@ export class Taskset implements Iterable<Task> {
     this.name = name;
     this.tasksetId = options.tasksetId;
     const duplicates = new Set<string>();
-    for (const row of new Set(tasks)) {
+    const rows = new Set<TaskInit>();
+    for (const row of tasks) {
+      if (!isTask(row) && rows.size === rows.add(row).size) continue; // the very same row again
       const task = isTask(row) ? row : new Task(row);
-      if (this.#tasks.has(task.slug)) duplicates.add(task.slug);
+      const known = this.#tasks.get(task.slug);
+      if (known !== undefined && known !== task) duplicates.add(task.slug);
       this.#tasks.set(task.slug, task);
     }
     if (duplicates.size > 0) {

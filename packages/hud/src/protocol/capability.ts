@@ -1,18 +1,19 @@
 /** A connection that an environment offers, as its manifest lists it. */
-import { z } from 'zod';
+import * as z from 'zod/mini';
+import './english.ts';
 
 export const Capability = z.object({
   /** Unique within the environment. */
-  name: z.string().min(1),
+  name: z.string().check(z.minLength(1)),
   /** Exact protocol id: `ssh/2`, `mcp/2025-11-25`, `cdp/1.3`, `rfb/3.8`, `openpi/0`, `filetracking/1`; others are legal. */
-  protocol: z.string().min(1),
+  protocol: z.string().check(z.minLength(1)),
   /** The environment's own address, with an explicit port. */
-  url: z.string().min(1),
+  url: z.string().check(z.minLength(1)),
   /** Protocol-specific, may hold secrets; keys stay as the wire spells them. */
-  params: z
-    .record(z.string(), z.unknown())
-    .nullish()
-    .transform((params) => params ?? {}),
+  params: z.pipe(
+    z.nullish(z.record(z.string(), z.unknown())),
+    z.transform((params) => params ?? {}),
+  ),
 });
 export type Capability = z.infer<typeof Capability>;
 

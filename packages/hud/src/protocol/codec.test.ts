@@ -13,7 +13,7 @@ import * as task from './task.ts';
 import * as trace from './trace.ts';
 
 const SCHEMAS = Object.entries<unknown>({ ...capability, ...grade, ...messages, ...record, ...runtime, ...task, ...trace }).filter(
-  (entry): entry is [string, z.ZodType] => entry[1] instanceof z.ZodType,
+  (entry): entry is [string, z.ZodType] => entry[1] instanceof z.core.$ZodType,
 );
 
 /** Data with keys of every spelling; without -0, which JSON text does not keep. */

@@ -8,7 +8,8 @@
  * A declared key in the other side's spelling counts too, unless the right spelling is there as well;
  * read from the wire, closed objects refuse it.
  */
-import { z } from 'zod';
+import * as z from 'zod/mini';
+import './english.ts';
 import { HudError, type ErrorCode } from './errors.ts';
 import { Float, isPlainObject, type JsonObject } from './json.ts';
 

@@ -1,5 +1,6 @@
 /** The result of grading, on the wire (`GradeFrame`) and in a run (`Grade`). */
-import { z } from 'zod';
+import * as z from 'zod/mini';
+import './english.ts';
 import { describeIssues } from './codec.ts';
 import { HudError } from './errors.ts';
 import { describeValue, isPlainObject, type JsonObject } from './json.ts';
@@ -15,33 +16,33 @@ export interface SubScore {
 }
 
 /** Closed at every level; `metadata` is read as another name of `info`. */
-export const SubScore: z.ZodType<SubScore> = z.preprocess(
-  (value) => {
+export const SubScore: z.ZodMiniType<SubScore> = z.pipe(
+  z.transform((value) => {
     if (!isPlainObject(value) || !('metadata' in value)) return value;
     const { metadata, ...rest } = value;
     return { ...rest, info: rest.info ?? metadata };
-  },
+  }),
   z.lazy(() =>
     z.strictObject({
       name: z.string(),
-      value: z.number().min(0).max(1),
-      weight: z.number().default(1),
-      children: z.array(SubScore).nullish(),
-      info: z.record(z.string(), z.unknown()).nullish(),
+      value: z.number().check(z.minimum(0), z.maximum(1)),
+      weight: z._default(z.number(), 1),
+      children: z.nullish(z.array(SubScore)),
+      info: z.nullish(z.record(z.string(), z.unknown())),
     }),
   ),
 );
 
 /** What a grader may return or a template yield instead of a bare number. Open: extra keys are kept. */
 export const EvaluationResult = z.looseObject({
-  reward: z.number().default(0),
-  done: z.boolean().default(true),
+  reward: z._default(z.number(), 0),
+  done: z._default(z.boolean(), true),
   /** For people; becomes the error text when `isError`. */
-  content: z.string().nullish(),
-  info: z.record(z.string(), z.unknown()).default({}),
+  content: z.nullish(z.string()),
+  info: z._default(z.record(z.string(), z.unknown()), {}),
   /** Grading itself failed: the number means nothing. */
-  isError: z.boolean().default(false).meta({ wire: 'isError' }),
-  subscores: z.array(SubScore).nullish(),
+  isError: z._default(z.boolean(), false).register(z.globalRegistry, { wire: 'isError' }),
+  subscores: z.nullish(z.array(SubScore)),
 });
 export type EvaluationResult = z.infer<typeof EvaluationResult>;
 export type EvaluationResultInit = z.input<typeof EvaluationResult>;

@@ -91,6 +91,24 @@ describe('reading', () => {
     );
   });
 
+  test('lossless reads a number alike alone and beside one that slows the reader down', () => {
+    const digits = fc.stringMatching(/^(0|[1-9][0-9]{0,18})$/);
+    const nearWhole = fc.constantFrom('0', '00', '9', '99999', '000000', '999999999999999999', '0000000000000000001');
+    const fraction = fc.option(fc.oneof(fc.stringMatching(/^[0-9]{1,18}$/), nearWhole));
+    const exponent = fc.option(fc.stringMatching(/^[eE][-+]?[0-9]{1,3}$/));
+    const numbers = fc
+      .tuple(fc.constantFrom('', '-'), digits, fraction, exponent)
+      .map(([sign, whole, part, power]) => sign + whole + (part === null ? '' : `.${part}`) + (power ?? ''));
+    fc.assert(
+      fc.property(numbers, fc.constantFrom('[', '[ ', '[1,', '[\n', '{"a":', '{"a": '), (number, before) => {
+        const after = before.startsWith('{') ? '}' : ']';
+        const alone = parseJson(before + number + after, { lossless: true });
+        expect([alone, new Float(1)]).toEqual(parseJson(`[${before}${number}${after},1.0]`, { lossless: true }));
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+
   test('lossless keeps whole floats and big integers, and nothing else changes', () => {
     const value = parseJson('{"a":1.0,"b":1,"c":12345678901234567890,"d":0.5,"e":-0,"f":1e3,"g":-0.0,"h":NaN}', {
       lossless: true,

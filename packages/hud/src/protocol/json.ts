@@ -24,7 +24,7 @@ export class Float {
 
   /** One made by another copy of this package counts too. */
   static [Symbol.hasInstance](value: unknown): boolean {
-    return typeof value === 'object' && value !== null && (value as { [FLOAT]?: unknown })[FLOAT] === true;
+    return isFloat(value);
   }
 
   constructor(value: number) {
@@ -45,6 +45,10 @@ export class Float {
   }
 }
 
+function isFloat(value: unknown): value is Float {
+  return typeof value === 'object' && value !== null && (value as { [FLOAT]?: unknown })[FLOAT] === true;
+}
+
 /** Marks a whole number as a float for a Python peer: `args: { ratio: float(1) }` travels as `1.0`. */
 export function float(value: number): Float {
   return new Float(value);
@@ -59,12 +63,20 @@ export interface ParseOptions {
 }
 
 /**
+ * Finds every number that the plain reader would lose something of, and a few more; the reviver costs several
+ * times the plain reader. `-0`, an exponent, a fraction that is, or may round to, nothing or one, and 16 digits
+ * or more before the point. Below 11 digits there, doubles lie close enough together that only a fraction that
+ * starts with five zeros or five nines can round to a whole number.
+ */
+const NEEDS_CARE = /(?:^|[\s:,[])(?:-0(?![.\d])|-?(?:\d+(?:\.\d+)?[eE]|\d+\.(?:0+|0{5}\d*|9{5}\d*)(?!\d)|\d{11,}\.|\d{16}))/;
+
+/**
  * Reads JSON text, accepting the bare tokens `NaN`, `Infinity` and `-Infinity`.
  * @throws HudError PROTOCOL_ERROR when the text is not JSON
  */
 export function parseJson(text: string, options: ParseOptions = {}): unknown {
   try {
-    return options.lossless ? JSON_RAW.parse(text, reviveLossless) : JSON.parse(text);
+    return options.lossless && NEEDS_CARE.test(text) ? JSON_RAW.parse(text, reviveLossless) : JSON.parse(text);
   } catch (error) {
     if (!/NaN|Infinity/.test(text)) throw notJson(error);
   }
@@ -109,19 +121,20 @@ export function pythonJson(value: unknown, options: PythonJsonOptions): string {
   const comma = options.compact ? ',' : ', ';
   const colon = options.compact ? ':' : ': ';
   const write = (v: unknown): string => {
-    if (v === null) return 'null';
     if (typeof v === 'string') return pythonString(v);
+    if (typeof v === 'number') return pythonNumber(v);
+    if (v === null) return 'null';
     if (typeof v === 'boolean') return v ? 'true' : 'false';
     if (typeof v === 'bigint') return v.toString();
-    if (typeof v === 'number') return pythonNumber(v);
-    if (v instanceof Float) return pythonFloat(v.value);
+    if (isFloat(v)) return pythonFloat(v.value);
     if (Array.isArray(v)) return `[${v.map(write).join(comma)}]`;
-    if (isPlainObject(v)) {
-      const keys = Object.keys(v).filter((key) => v[key] !== undefined);
-      keys.sort(compareCodePoints);
-      return `{${keys.map((key) => pythonString(key) + colon + write(v[key])).join(comma)}}`;
+    if (!isPlainObject(v)) throw new HudError('BAD_TASK', `Only JSON values can be hashed or sent, got ${describeValue(v)}.`);
+    let text = '';
+    for (const key of Object.keys(v).sort(compareCodePoints)) {
+      const item = v[key];
+      if (item !== undefined) text += (text === '' ? '' : comma) + pythonString(key) + colon + write(item);
     }
-    throw new HudError('BAD_TASK', `Only JSON values can be hashed or sent, got ${describeValue(v)}.`);
+    return `{${text}}`;
   };
   try {
     return write(value);
@@ -179,7 +192,7 @@ const TOO_DEEP = ` is circular or nested more than ${MAX_DEPTH} deep`;
 /** What is wrong, after the path to it: `.when[0] is a Date`. The path is put together only when something is. */
 function findNonJson(value: unknown, depth: number): string | undefined {
   if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return undefined;
-  if (typeof value === 'bigint' || value instanceof Float) return undefined;
+  if (typeof value === 'bigint' || isFloat(value)) return undefined;
   if (depth > MAX_DEPTH) return TOO_DEEP;
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) {
@@ -189,7 +202,8 @@ function findNonJson(value: unknown, depth: number): string | undefined {
     return undefined;
   }
   if (!isPlainObject(value)) return ` is ${describeValue(value)}`;
-  for (const [key, item] of Object.entries(value)) {
+  for (const key of Object.keys(value)) {
+    const item = value[key];
     const problem = item === undefined ? undefined : findNonJson(item, depth + 1);
     if (problem !== undefined) return problem === TOO_DEEP ? TOO_DEEP : `.${key}${problem}`;
   }
@@ -213,36 +227,20 @@ function pythonNumber(value: number): string {
 function pythonFloat(value: number): string {
   if (Number.isNaN(value)) return 'NaN';
   if (!Number.isFinite(value)) return value > 0 ? 'Infinity' : '-Infinity';
-  const [mantissa = '', exponentText = '0'] = value.toExponential().split('e');
-  const exponent = Number(exponentText);
-  const sign = value < 0 || Object.is(value, -0) ? '-' : '';
-  const digits = mantissa.replace('-', '').replace('.', '');
-  if (exponent < -4 || exponent >= 16) {
-    const fraction = digits.length > 1 ? `.${digits.slice(1)}` : '';
-    return `${sign}${digits[0]}${fraction}e${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
-  }
-  if (exponent < 0) return `${sign}0.${'0'.repeat(-exponent - 1)}${digits}`;
-  const whole = digits.padEnd(exponent + 1, '0');
-  return `${sign}${whole.slice(0, exponent + 1)}.${whole.slice(exponent + 1) || '0'}`;
+  if (value === 0) return Object.is(value, -0) ? '-0.0' : '0.0';
+  const size = Math.abs(value);
+  if (size < 1e-4 || size >= 1e16) return value.toExponential().replace(/e[+-](?=\d$)/, '$&0');
+  return Number.isInteger(value) ? `${value}.0` : String(value);
 }
 
-const SHORT_ESCAPES: Record<string, string> = {
-  '\n': '\\n',
-  '\r': '\\r',
-  '\t': '\\t',
-  '\b': '\\b',
-  '\f': '\\f',
-  '"': '\\"',
-  '\\': '\\\\',
-};
+const UNLIKE_PYTHON = /[\u007f-\uffff]/;
+const ALL_UNLIKE_PYTHON = new RegExp(UNLIKE_PYTHON, 'g');
 
 function pythonString(text: string): string {
+  const quoted = JSON.stringify(text);
+  if (!UNLIKE_PYTHON.test(quoted)) return quoted;
   // By UTF-16 unit on purpose: an astral character becomes its two surrogate escapes.
-  const body = text.replace(
-    /[^\u0020-\u007e]|["\\]/g,
-    (unit) => SHORT_ESCAPES[unit] ?? `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  return `"${body}"`;
+  return quoted.replace(ALL_UNLIKE_PYTHON, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function notJson(error: unknown): HudError {

@@ -3,7 +3,8 @@
  * Members marked "ours" are sent only by, or to, a peer that announced `max_frame` in `hello`;
  * the Python package neither sends nor sees them.
  */
-import { z } from 'zod';
+import * as z from 'zod/mini';
+import './english.ts';
 import { Capability } from './capability.ts';
 import { HudError, isErrorCode } from './errors.ts';
 import { isPlainObject, type JsonObject } from './json.ts';
@@ -42,50 +43,50 @@ export interface RpcErrorBody {
 }
 
 export const HelloParams = z.looseObject({
-  sessionId: z.string().optional(),
+  sessionId: z.optional(z.string()),
   /** Ours: the longest line this client reads, in bytes. Its presence tells our peers apart. */
-  maxFrame: z.int().min(PYTHON_FRAME_BYTES).optional(),
+  maxFrame: z.optional(z.int().check(z.minimum(PYTHON_FRAME_BYTES))),
   /** Ours: the server's control secret. */
-  secret: z.string().optional(),
+  secret: z.optional(z.string()),
   /** Ours: proves the right to resume `sessionId`. */
-  sessionSecret: z.string().optional(),
+  sessionSecret: z.optional(z.string()),
   /** Ours: the task of this session may be graded by whoever asks, as `hud task start` needs. */
-  adoptable: z.boolean().optional(),
+  adoptable: z.optional(z.boolean()),
 });
 export type HelloParams = z.infer<typeof HelloParams>;
 
 export const HelloResult = z.looseObject({
   sessionId: z.string(),
   env: z.looseObject({ name: z.string(), version: z.string() }),
-  bindings: z.array(Capability).default([]),
+  bindings: z._default(z.array(Capability), []),
   /** Ours: the longest line this server reads, in bytes. */
-  maxFrame: z.int().optional(),
+  maxFrame: z.optional(z.int()),
   /** Ours: `ping` is answered at once, also while a call is being worked on. */
-  ping: z.boolean().optional(),
+  ping: z.optional(z.boolean()),
   /** Ours: 256 random bits; needed to resume this session. */
-  sessionSecret: z.string().optional(),
+  sessionSecret: z.optional(z.string()),
   /** Ours: per capability, what `tunnel.open` must show. Opens that stream and nothing else. */
-  tickets: z.record(z.string(), z.string()).optional(),
+  tickets: z.optional(z.record(z.string(), z.string())),
 });
 export type HelloResult = z.infer<typeof HelloResult>;
 
 export const TaskEntry = z.looseObject({
   id: z.string(),
-  description: z
-    .string()
-    .nullish()
-    .transform((text) => text ?? ''),
+  description: z.pipe(
+    z.nullish(z.string()),
+    z.transform((text) => text ?? ''),
+  ),
   /** JSON Schema of the arguments. */
-  args: z.record(z.string(), z.unknown()).default({}),
-  input: z.record(z.string(), z.unknown()).optional(),
-  returns: z.record(z.string(), z.unknown()).optional(),
+  args: z._default(z.record(z.string(), z.unknown()), {}),
+  input: z.optional(z.record(z.string(), z.unknown())),
+  returns: z.optional(z.record(z.string(), z.unknown())),
 });
 export type TaskEntry = z.infer<typeof TaskEntry>;
 
 export const TunnelParams = z.looseObject({
   capability: z.string(),
-  sessionId: z.string().optional(),
-  ticket: z.string().optional(),
+  sessionId: z.optional(z.string()),
+  ticket: z.optional(z.string()),
 });
 
 /** `tasks.start`'s result: a prompt, maybe per-episode data for capabilities, maybe more. */

@@ -1,36 +1,36 @@
 /** One row: an environment, a template of it, and arguments. Data only; `eval/` teaches it to run. */
-import { sha1 } from '@noble/hashes/legacy.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
-import { z } from 'zod';
+import * as z from 'zod/mini';
+import './english.ts';
 import { decode, encode } from './codec.ts';
 import { HudError } from './errors.ts';
 import { assertJson, isPlainObject, pythonJson, type JsonObject } from './json.ts';
 import { RuntimeConfig } from './runtime.ts';
+import { sha1OfAscii } from './sha1.ts';
 
 /** Per-task overrides of the agent; applied locally as on the platform. */
 export const AgentConfig = z.looseObject({
-  timeoutSeconds: z.number().positive().nullish(),
-  maxSteps: z.int().nullish(),
-  systemPrompt: z.string().nullish(),
+  timeoutSeconds: z.nullish(z.number().check(z.positive())),
+  maxSteps: z.nullish(z.int()),
+  systemPrompt: z.nullish(z.string()),
 });
 export type AgentConfig = z.infer<typeof AgentConfig>;
 
 const rowShape = {
-  env: z.string().min(1),
-  id: z.string().min(1),
-  args: z.record(z.string(), z.unknown()).default({}),
-  slug: z.string().min(1).optional(),
-  validation: z.array(z.record(z.string(), z.unknown())).nullish(),
-  agentConfig: AgentConfig.nullish(),
-  columns: z.record(z.string(), z.unknown()).nullish(),
-  runtimeConfig: RuntimeConfig.nullish(),
+  env: z.string().check(z.minLength(1)),
+  id: z.string().check(z.minLength(1)),
+  args: z._default(z.record(z.string(), z.unknown()), {}),
+  slug: z.optional(z.string().check(z.minLength(1))),
+  validation: z.nullish(z.array(z.record(z.string(), z.unknown()))),
+  agentConfig: z.nullish(AgentConfig),
+  columns: z.nullish(z.record(z.string(), z.unknown())),
+  runtimeConfig: z.nullish(RuntimeConfig),
 };
 
 const PlainRow = z.object(rowShape);
-const VerifierRow = z.object({ ...rowShape, verifier: z.null({ error: 'nested verifier tasks are not supported' }).optional() });
+const VerifierRow = z.object({ ...rowShape, verifier: z.optional(z.null({ error: 'nested verifier tasks are not supported' })) });
 
 /** The row as files and the platform hold it; unknown keys are ignored on load. */
-export const TaskRow = z.object({ ...rowShape, verifier: VerifierRow.nullish() });
+export const TaskRow = z.object({ ...rowShape, verifier: z.nullish(VerifierRow) });
 export type TaskRow = z.input<typeof TaskRow>;
 
 /** What authors pass to make one; `verifier` may be a live {@link Task}. */
@@ -53,33 +53,19 @@ export class Task {
   readonly origin: Task | undefined;
   readonly [BRAND] = true;
   #slug: string;
+  #source: string | undefined;
 
   /** @throws HudError BAD_TASK when a field is malformed or not JSON, or a verifier has one itself */
-  constructor(init: TaskInit, origin?: Task) {
-    const { verifier, ...rest } = init;
-    const verifierTask = verifier == null ? undefined : isTask(verifier) ? verifier : new Task(verifier);
-    if (verifierTask?.verifier !== undefined) {
-      throw new HudError('BAD_TASK', `Task ${init.id}: nested verifier tasks are not supported.`);
-    }
-    const parsed = z.safeParse(PlainRow, withoutUndefined(rest));
-    if (!parsed.success) {
-      const issue = parsed.error.issues[0];
-      throw new HudError('BAD_TASK', `Task ${String(init.id)} is malformed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}.`, {
-        cause: parsed.error,
-      });
-    }
-    const row = parsed.data;
-    for (const field of ['args', 'validation', 'agentConfig', 'columns', 'runtimeConfig'] as const) {
-      assertJson(row[field] ?? null, `Task ${row.id}: ${field}`);
-    }
+  constructor(init: TaskInit | CheckedRow, origin?: Task) {
+    const row = init instanceof CheckedRow ? init : checkedRow(init);
     this.env = row.env;
     this.id = row.id;
-    this.args = withoutUndefined(row.args);
-    this.validation = row.validation ?? undefined;
-    this.agentConfig = row.agentConfig ?? undefined;
-    this.columns = row.columns ?? undefined;
-    this.runtimeConfig = row.runtimeConfig ?? undefined;
-    this.verifier = verifierTask;
+    this.args = row.args;
+    this.validation = row.validation;
+    this.agentConfig = row.agentConfig;
+    this.columns = row.columns;
+    this.runtimeConfig = row.runtimeConfig;
+    this.verifier = row.verifier;
     this.origin = origin;
     this.#slug = row.slug ?? this.defaultSlug();
   }
@@ -94,13 +80,22 @@ export class Task {
     this.#slug = value;
   }
 
+  /** Absolute path of the file or directory it was read from; undefined for one made in code. No part of its row. */
+  get source(): string | undefined {
+    return this.#source;
+  }
+
+  set source(path: string | undefined) {
+    this.#source = path;
+  }
+
   /**
    * `id`, or `id-` and 8 hex digits of the SHA-1 of the arguments' canonical text.
    * The same digits as the Python package makes.
    */
   defaultSlug(): string {
     if (Object.keys(this.args).length === 0) return this.id;
-    return `${this.id}-${bytesToHex(sha1(utf8ToBytes(pythonJson(this.args, { compact: false })))).slice(0, 8)}`;
+    return `${this.id}-${sha1OfAscii(pythonJson(this.args, { compact: false })).slice(0, 8)}`;
   }
 
   /**
@@ -109,6 +104,8 @@ export class Task {
    */
   static parse(row: unknown): Task {
     if (isTask(row)) return row;
+    const simple = simpleRow(row);
+    if (simple !== undefined) return new Task(simple);
     const what = isPlainObject(row) && typeof row.id === 'string' ? `Task ${row.id}` : 'Task row';
     const parsed = decode(TaskRow, row, { what, code: 'BAD_TASK' });
     return new Task(parsed);
@@ -153,6 +150,92 @@ export class Task {
 /** Tasks made by another copy of this package count too. */
 export function isTask(value: unknown): value is Task {
   return typeof value === 'object' && value !== null && (value as { [BRAND]?: unknown })[BRAND] === true;
+}
+
+/** A row that has been checked; a second look would find nothing. */
+class CheckedRow {
+  env = '';
+  id = '';
+  args: JsonObject = {};
+  slug: string | undefined;
+  validation: JsonObject[] | undefined;
+  agentConfig: AgentConfig | undefined;
+  columns: JsonObject | undefined;
+  runtimeConfig: RuntimeConfig | undefined;
+  verifier: Task | undefined;
+}
+
+function checkedRow(init: TaskInit): CheckedRow {
+  const { verifier, ...rest } = init;
+  const verifierTask = verifier == null ? undefined : isTask(verifier) ? verifier : new Task(verifier);
+  if (verifierTask?.verifier !== undefined) {
+    throw new HudError('BAD_TASK', `Task ${init.id}: nested verifier tasks are not supported.`);
+  }
+  const row = simpleRow(rest) ?? parsedRow(rest);
+  row.verifier = verifierTask;
+  return row;
+}
+
+function parsedRow(init: Omit<TaskInit, 'verifier'>): CheckedRow {
+  const parsed = z.safeParse(PlainRow, withoutUndefined(init));
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new HudError('BAD_TASK', `Task ${String(init.id)} is malformed: ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}.`, {
+      cause: parsed.error,
+    });
+  }
+  const { args, validation, agentConfig, columns, runtimeConfig, ...rest } = parsed.data;
+  for (const [field, value] of Object.entries({ args, validation, agentConfig, columns, runtimeConfig })) {
+    assertJson(value ?? null, `Task ${rest.id}: ${field}`);
+  }
+  return Object.assign(new CheckedRow(), rest, {
+    args: withoutUndefined(args),
+    validation: validation ?? undefined,
+    agentConfig: agentConfig ?? undefined,
+    columns: columns ?? undefined,
+    runtimeConfig: runtimeConfig ?? undefined,
+  });
+}
+
+/** What most rows have, in the wire's spelling as in TypeScript's. */
+const SIMPLE_FIELDS: ReadonlySet<string> = new Set(['env', 'id', 'args', 'slug', 'columns']);
+
+/**
+ * A row of simple fields alone, checked without its schema, which costs ten times as much.
+ * @returns undefined for any other row, and for one that the schema must explain
+ * @throws HudError BAD_TASK for data that is not JSON
+ */
+function simpleRow(row: unknown): CheckedRow | undefined {
+  if (!isPlainObject(row)) return undefined;
+  for (const key of Object.keys(row)) if (!SIMPLE_FIELDS.has(key) && row[key] != null) return undefined;
+  const { env, id, args, slug, columns } = row;
+  if (typeof env !== 'string' || env === '' || typeof id !== 'string' || id === '') return undefined;
+  if (slug !== undefined && (typeof slug !== 'string' || slug === '')) return undefined;
+  if ((args !== undefined && !isSimpleRecord(args)) || (columns != null && !isSimpleRecord(columns))) return undefined;
+  const checked = new CheckedRow();
+  checked.env = env;
+  checked.id = id;
+  checked.slug = slug;
+  if (args !== undefined) {
+    assertJson(args, `Task ${id}: args`);
+    checked.args = copyOf(args);
+  }
+  if (columns != null) {
+    assertJson(columns, `Task ${id}: columns`);
+    checked.columns = { ...columns };
+  }
+  return checked;
+}
+
+function isSimpleRecord(value: unknown): value is JsonObject {
+  return isPlainObject(value) && !Object.hasOwn(value, '__proto__') && Object.getOwnPropertySymbols(value).length === 0;
+}
+
+/** The caller's object stays the caller's. */
+function copyOf(args: JsonObject): JsonObject {
+  const copy = { ...args };
+  for (const key of Object.keys(copy)) if (copy[key] === undefined) return withoutUndefined(copy);
+  return copy;
 }
 
 function decodedRow(task: Task): TaskRow {

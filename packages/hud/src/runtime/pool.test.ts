@@ -5,7 +5,7 @@ import { WarmPool } from './pool.ts';
 import { Runtime, type RuntimeLease } from './provider.ts';
 
 const signal = new AbortController().signal;
-const turn = async (): Promise<void> => await new Promise((resolve) => setTimeout(resolve, 5));
+const turn = async (): Promise<void> => await new Promise((resolve) => setTimeout(resolve, 40));
 
 /** Places that count themselves; `die` ends one that waits. */
 function places(bootMs = 1): { boot: (signal: AbortSignal) => Promise<RuntimeLease>; booted: Place[]; live: () => number } {
@@ -40,8 +40,8 @@ test('each place is handed out once, and the next one is started before it is as
   const { boot, booted } = places();
   await using pool = new WarmPool({ host: nodeHost, max: 4, boot });
   const first = await pool.take(signal, 10);
-  expect(booted).toHaveLength(2);
   await turn();
+  expect(booted).toHaveLength(2);
   const second = await pool.take(signal, 9);
   expect(new Set([first.port, second.port]).size).toBe(2);
 });

@@ -1,6 +1,5 @@
 /** Environments started ahead of demand: each is handed out once, and what nobody asks for ends with the pool. */
-import type { Host } from '../host/host.ts';
-import { withSignal } from '../host/host.ts';
+import { withSignal, type Host, type Timer } from '../host/host.ts';
 import type { RuntimeLease } from './provider.ts';
 
 export interface PoolOptions<Lease extends RuntimeLease> {
@@ -16,6 +15,9 @@ interface Entry<Lease> {
   isDead: boolean;
 }
 
+/** Not at once: what was handed out is being greeted, and a process that starts beside it would delay that. */
+const REFILL_MS = 15;
+
 export class WarmPool<Lease extends RuntimeLease> implements AsyncDisposable {
   readonly #options: PoolOptions<Lease>;
   readonly #closing = new AbortController();
@@ -25,6 +27,8 @@ export class WarmPool<Lease extends RuntimeLease> implements AsyncDisposable {
   #bootMs = 0;
   #gapMs = Infinity;
   #takenAt: number | undefined;
+  #upcoming = 0;
+  #refilling: Timer | undefined;
 
   constructor(options: PoolOptions<Lease>) {
     this.#options = options;
@@ -37,7 +41,8 @@ export class WarmPool<Lease extends RuntimeLease> implements AsyncDisposable {
   async take(signal: AbortSignal, upcoming: number): Promise<Lease> {
     this.#noteDemand();
     const entry = this.#waiting.shift() ?? this.#start();
-    this.#refill(upcoming);
+    this.#upcoming = upcoming;
+    this.#refilling ??= this.#options.host.setTimer(REFILL_MS, () => this.#refill(), { unref: true });
     try {
       const lease = await withSignal(entry.lease, signal);
       if (!entry.isDead) return lease;
@@ -55,14 +60,16 @@ export class WarmPool<Lease extends RuntimeLease> implements AsyncDisposable {
   /** Ends what waits; what was handed out is its holder's. May be called twice. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
+    this.#refilling?.cancel();
     const entries = this.#waiting.splice(0);
     await Promise.allSettled(entries.map(async ({ lease }) => await (await lease)[Symbol.asyncDispose]()));
     await Promise.allSettled(this.#booting);
   }
 
   /** As many as are asked for while one boots: with that many ahead nobody waits. */
-  #refill(upcoming: number): void {
-    const wanted = Math.min(this.#options.max, upcoming, Math.max(1, Math.ceil(this.#bootMs / this.#gapMs)));
+  #refill(): void {
+    this.#refilling = undefined;
+    const wanted = Math.min(this.#options.max, this.#upcoming, Math.max(1, Math.ceil(this.#bootMs / this.#gapMs)));
     while (this.#waiting.length < wanted && !this.#closing.signal.aborted) {
       const entry = this.#start();
       this.#waiting.push(entry);
