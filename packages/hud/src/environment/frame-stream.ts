@@ -5,6 +5,7 @@ import { FrameReader, encodeFrame } from '../protocol/frames.ts';
 import type { JsonObject } from '../protocol/json.ts';
 
 const LINGER_MS = 1_000;
+const AHEAD_BYTES = 64 * 1024;
 
 export class FrameStream {
   readonly stream: Stream;
@@ -12,10 +13,17 @@ export class FrameStream {
   #ended = false;
   #wake: (() => void) | undefined;
 
+  readonly #onData = (chunk: Uint8Array): void => {
+    this.#reader.push(chunk);
+    // One frame ahead is enough: whoever sends more waits until those before are answered.
+    if (this.#wake === undefined && this.#reader.bufferedBytes > AHEAD_BYTES) this.stream.pause();
+    else this.#wake?.();
+  };
+
   constructor(stream: Stream, maxFrameBytes: number) {
     this.stream = stream;
     this.#reader = new FrameReader(maxFrameBytes);
-    stream.on('readable', () => this.#wake?.());
+    stream.on('data', this.#onData);
     stream.on('end', () => this.#finish());
     stream.on('close', () => this.#finish());
     stream.on('error', () => this.#finish());
@@ -29,16 +37,15 @@ export class FrameStream {
     for (;;) {
       const frame = this.#reader.next();
       if (frame !== undefined) return frame;
-      const chunk = this.stream.read() as Uint8Array | null;
-      if (chunk !== null) this.#reader.push(chunk);
-      else if (this.#ended) return this.#reader.last();
-      else await this.#readable();
+      if (this.#ended) return this.#reader.last();
+      if (this.stream.isPaused()) this.stream.resume();
+      await this.#readable();
     }
   }
 
   /** Stops reading frames. @returns the bytes after the last one: they belong to whatever comes next */
   release(): Uint8Array {
-    this.stream.removeAllListeners('readable');
+    this.stream.off('data', this.#onData).pause();
     return this.#reader.rest();
   }
 
@@ -69,7 +76,7 @@ export class FrameStream {
     if (stream.destroyed) return;
     const linger = host.setTimer(LINGER_MS, () => stream.destroy(), { unref: true });
     stream.once('close', () => linger.cancel());
-    stream.removeAllListeners('readable');
+    stream.off('data', this.#onData);
     stream.resume();
     stream.end(() => {
       if (this.#ended) stream.destroy();
@@ -83,7 +90,6 @@ export class FrameStream {
         this.#wake = undefined;
         resolve();
       };
-      if (this.#ended || this.stream.readableLength > 0) this.#wake();
     });
   }
 

@@ -4,7 +4,10 @@
  * Announces its port on stdout. Ends, with clean-up, on SIGTERM, SIGINT, or when its standard input
  * ends, which is how it learns that its owner is gone.
  */
+import { rmSync } from 'node:fs';
+import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
+import { LEASE_VARIABLE } from '../host/destroy.ts';
 import { isHudError, messageOf } from '../protocol/errors.ts';
 import { SECRET_VARIABLE } from '../protocol/messages.ts';
 import { loadEnvironment } from './load.ts';
@@ -44,8 +47,15 @@ function stopSignal(): AbortSignal {
   return controller.signal;
 }
 
+/** Its private temporary folder goes with it, for nobody else may be left to remove that. */
+function removeOwnFolder(): void {
+  const folder = process.env.TMPDIR ?? '';
+  if (basename(folder) === `hud-${process.env[LEASE_VARIABLE]}`) rmSync(folder, { recursive: true, force: true });
+}
+
 try {
   await main();
+  removeOwnFolder();
   process.exit(0); // what the environment left running must not keep a dead server alive
 } catch (error) {
   const hint = isHudError(error) && error.hint !== undefined ? `\n${error.hint}` : '';

@@ -10,7 +10,7 @@ import type { Environment } from './environment.ts';
 import type { FrameStream } from './frame-stream.ts';
 import type { SessionState, Sessions } from './sessions.ts';
 import { TaskRunner } from './task-runner.ts';
-import { templateEntry } from './template.ts';
+import { templateEntry, type Template } from './template.ts';
 
 export interface SessionContext {
   environment: Environment;
@@ -124,7 +124,7 @@ class Session {
       case 'hello':
         return await this.#hello(params);
       case 'tasks.list':
-        return { tasks: this.#context.environment.listTemplates().map((template) => encode(TaskEntry, templateEntry(template))) };
+        return { tasks: this.#context.environment.listTemplates().map(wireEntry) };
       case 'tasks.start':
         return await this.#start(params);
       case 'tasks.grade':
@@ -251,6 +251,15 @@ function withoutDetails(grade: JsonObject, bytes: number): JsonObject {
     score: grade.score,
     info: { warning: `details were left out: the whole grade has ${bytes} bytes, more than this client reads` },
   };
+}
+
+/** Templates never change, and clients may list them often. */
+const wireEntries = new WeakMap<Template, unknown>();
+
+function wireEntry(template: Template): unknown {
+  const known = wireEntries.get(template) ?? encode(TaskEntry, templateEntry(template));
+  wireEntries.set(template, known);
+  return known;
 }
 
 function paramsObject(params: unknown): JsonObject {

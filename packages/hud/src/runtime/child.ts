@@ -10,6 +10,7 @@ import { nodeHost } from '../host/node.ts';
 import { processState } from '../host/owner.ts';
 import { messageOf } from '../protocol/errors.ts';
 import { PORT_ANNOUNCEMENT, SECRET_VARIABLE } from '../protocol/messages.ts';
+import type { HeldLease } from '../store/index.ts';
 import type { ServerProgram } from './process.ts';
 import type { PlaceState } from './provider.ts';
 
@@ -33,8 +34,8 @@ export class Child {
   readonly exited: Promise<string>;
   readonly #process: ChildProcess;
 
-  constructor(command: ServerProgram, leaseId: string, secret: string | undefined) {
-    this.#process = start(command, leaseId, secret);
+  constructor(command: ServerProgram, lease: HeldLease, secret: string | undefined) {
+    this.#process = start(command, lease, secret);
     this.output = new OutputTail(this.#process);
     this.exited = exitOf(this.#process, this.output);
   }
@@ -69,14 +70,14 @@ export class Child {
   }
 }
 
-function start(command: ServerProgram, leaseId: string, secret: string | undefined): ChildProcess {
+function start(command: ServerProgram, { id: leaseId, target }: HeldLease, secret: string | undefined): ChildProcess {
   const folder = leasedFolder(leaseId);
   const env = { ...process.env, TMPDIR: folder, [LEASE_VARIABLE]: leaseId, ...(secret === undefined ? {} : { [SECRET_VARIABLE]: secret }) };
   const [program, args] = command.isOurs
     ? [command.command, command.args]
     : ['/bin/sh', ['-c', WATCHED, 'sh', command.command, ...command.args]];
   const stdin = command.isOurs ? 'pipe' : 'ignore';
-  const cgroup = makeCgroup(`hud-${leaseId}`);
+  const cgroup = target.cgroup === undefined ? undefined : makeCgroup(`hud-${leaseId}`);
   const child = spawn(program, args, { cwd: command.cwd, env, detached: true, stdio: [stdin, 'pipe', 'pipe', 'pipe'] });
   if (cgroup !== undefined && child.pid !== undefined) joinCgroup(cgroup, child.pid);
   child.stdin?.on('error', () => {}); // the lifeline breaks when the child ends first

@@ -41,7 +41,8 @@ export async function spawnServer(command: ServerCommand): Promise<ChildLease> {
   const lease = await command.leases.hold({
     kind: 'process',
     target: (id) => {
-      const cgroup = cgroupPath(`hud-${id}`);
+      // Nobody but a reaper could remove the group of a process that was killed.
+      const cgroup = command.leases.isRecorded ? cgroupPath(`hud-${id}`) : undefined;
       return {
         tag: id,
         folder: leasedFolder(id),
@@ -58,7 +59,7 @@ export async function spawnServer(command: ServerCommand): Promise<ChildLease> {
   };
   try {
     await mkdir(leasedFolder(lease.id), { mode: 0o700 });
-    child = new Child(command, lease.id, secret);
+    child = new Child(command, lease, secret);
     const { exited } = child;
     const port = await portOf(child, command);
     const runtime = new Runtime(`tcp://127.0.0.1:${port}`, {

@@ -39,6 +39,11 @@ export class Leases {
     this.#jobId = jobId;
   }
 
+  /** What is held is written down: when this process is killed, another one destroys it. */
+  get isRecorded(): boolean {
+    return this.#store !== undefined;
+  }
+
   /** On disk when this settles: what it names may be made from then on. @throws HudError STORE_* */
   async hold(init: LeaseInit): Promise<HeldLease> {
     const id = this.#host.randomHex(8);
