@@ -29,6 +29,12 @@ export interface Peer {
   isLoopback: boolean;
 }
 
+export interface SyncedFile {
+  /** Settles when everything that was written to the file before the call survives the loss of power. */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
 export interface DialOptions {
   host: string;
   port: number;
@@ -59,6 +65,8 @@ export interface Host {
   defer(fn: () => void): void;
   /** Opens an SQLite file. @default the driver that Node brings along */
   openDatabase?(path: string, options: DatabaseSyncOptions): DatabaseSync;
+  /** Opens a file that others write, to bring what they wrote to the disk. */
+  openForSync(path: string): Promise<SyncedFile>;
   /**
    * Binds a TCP port (0: any free one) and hands over each connection.
    * @throws HudError PORT_IN_USE, RUNTIME_UNREACHABLE

@@ -1,5 +1,6 @@
 /** The real host: system clock, system randomness, TCP with Nagle off. */
 import { randomBytes } from 'node:crypto';
+import { open } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { HudError, messageOf } from '../protocol/errors.ts';
@@ -20,6 +21,10 @@ export const nodeHost: Host = {
   randomHex,
   setTimer,
   defer: (fn) => void setImmediate(fn),
+  openForSync: async (path) => {
+    const file = await open(path, 'r+');
+    return { sync: () => file.datasync(), close: () => file.close() };
+  },
   listen,
   dial,
 };

@@ -4,6 +4,7 @@ import { sleep } from '../host/host.ts';
 import { HudError } from '../protocol/errors.ts';
 import { BLOCKING_BUSY_MS, configure, databasePath, openFile, type FileOptions, type OpenedFile } from './open-database.ts';
 import type { Cell, Row } from './rows.ts';
+import { LogSync } from './log-sync.ts';
 import { isBusy, isRefusal, storeError } from './store-errors.ts';
 
 export interface DatabaseOptions extends FileOptions {
@@ -15,7 +16,7 @@ export interface DatabaseOptions extends FileOptions {
 export interface Write {
   /** Runs again when the transaction had to be repeated. What it throws undoes it alone. */
   work(database: Database): unknown;
-  /** Called as soon as the transaction is on disk, before anything else runs. */
+  /** Called as soon as the transaction is committed, before anything else runs; a vital one's once it is on disk. */
   resolve(value: unknown): void;
   reject(error: HudError): void;
   /** Of several statements, to be undone together. Costs a copy of every page they touch. */
@@ -27,27 +28,22 @@ export interface Write {
 }
 
 const RETRY_MS = 15;
-/** Rest after a transaction, as a multiple of what it took, and at most. */
-const REST = 2;
-const MAX_REST_MS = 10;
 
 export class Database {
   readonly location: string;
   readonly #db: DatabaseSync;
   readonly #options: DatabaseOptions;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #log: LogSync;
   #queue: Write[] = [];
   #draining: Promise<void> | undefined;
   #isClosing = false;
-  #restUntil = 0;
-  #committedAt = 0;
-  #writesPerMs = 0;
-  #isSynchronous: boolean | undefined;
 
   constructor(db: DatabaseSync, options: DatabaseOptions) {
     this.#db = db;
     this.location = databasePath(options.directory);
     this.#options = options;
+    this.#log = new LogSync(options.host, `${this.location}-wal`);
   }
 
   /** @throws HudError STORE_* */
@@ -119,46 +115,22 @@ export class Database {
   async close(): Promise<void> {
     this.#isClosing = true;
     await this.#draining;
+    await this.#log.close();
     if (this.#db.isOpen) this.#db.close();
     this.#statements.clear();
   }
 
   async #drain(): Promise<void> {
     for (;;) {
-      await this.#gather();
+      await new Promise<void>((resolve) => this.#options.host.defer(resolve)); // lets this turn's writes gather
       if (this.#queue.length === 0) break;
-      const startedAt = this.#options.host.monotonic();
-      const writes = this.#queue.length;
       try {
         await this.#whenFree(() => this.#commit());
       } catch (error) {
         this.#rejectAll(error);
       }
-      this.#rest(writes, startedAt);
     }
     this.#draining = undefined;
-  }
-
-  /**
-   * After a transaction the next may wait twice as long as that took, so that a busy program spends at most
-   * a third of its time waiting for the disk; where fewer than one more write would come meanwhile it does not.
-   */
-  #rest(writes: number, startedAt: number): void {
-    const now = this.#options.host.monotonic();
-    const restMs = Math.min(MAX_REST_MS, REST * (now - startedAt));
-    this.#writesPerMs += 0.2 * (writes / Math.max(0.1, now - this.#committedAt) - this.#writesPerMs);
-    this.#committedAt = now;
-    this.#restUntil = this.#writesPerMs * restMs >= 1 ? now + restMs : now;
-  }
-
-  /** Lets writes gather: those of this turn of the event loop, or those of a rest. */
-  async #gather(): Promise<void> {
-    const { host } = this.#options;
-    const restMs = this.#restUntil - host.monotonic();
-    await new Promise<void>((resolve) => {
-      if (restMs >= 1) host.setTimer(restMs, resolve);
-      else host.defer(resolve);
-    });
   }
 
   /** One transaction. Settles its writes, except that it throws when others hold the file and all stays queued. */
@@ -167,7 +139,6 @@ export class Database {
     const batch = this.#takeBatch();
     const settled: (() => void)[] = [];
     try {
-      this.#synchronize(batch.some((write) => write.isVital === true));
       this.#statement('BEGIN IMMEDIATE');
       for (const write of batch) settled.push(this.#attempt(write));
       this.#statement('COMMIT');
@@ -181,14 +152,11 @@ export class Database {
       for (const write of batch) write.reject(reason);
       return;
     }
-    for (const settle of settled) settle();
-  }
-
-  /** The next commit waits for the disk, or leaves that to a later one, which then covers this one as well. */
-  #synchronize(isVital: boolean): void {
-    if (isVital === this.#isSynchronous) return;
-    this.#statement(`PRAGMA synchronous = ${isVital ? 'FULL' : 'NORMAL'}`);
-    this.#isSynchronous = isVital;
+    for (const [i, settle] of settled.entries()) {
+      const write = batch[i];
+      if (write?.isVital) this.#log.add(settle, (error) => write.reject(storeError(error, this.location)));
+      else settle();
+    }
   }
 
   /** @returns how to settle the write once the transaction is on disk */

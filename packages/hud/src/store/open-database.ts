@@ -22,7 +22,7 @@ export interface FileOptions {
 export const BLOCKING_BUSY_MS = 5;
 
 const SETTINGS = `
-  PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+  PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;
   -- KiB and pages. A chunk of spans touches some 5 MiB; with less, its pages are written twice.
   PRAGMA cache_size = -8000; PRAGMA wal_autocheckpoint = 2000;
 `;

@@ -1,0 +1,53 @@
+/**
+ * Makes committed writes survive the loss of power: SQLite leaves its log in the system's memory, and this
+ * brings it to the disk without stopping the event loop. One wait at a time covers all commits before it.
+ */
+import type { Host, SyncedFile } from '../host/host.ts';
+
+interface Waiting {
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+export class LogSync {
+  readonly #host: Host;
+  readonly #path: string;
+  #waiting: Waiting[] = [];
+  #running: Promise<void> | undefined;
+  #file: SyncedFile | undefined;
+
+  /** @param path of the log, which exists once something was committed */
+  constructor(host: Host, path: string) {
+    this.#host = host;
+    this.#path = path;
+  }
+
+  /** Calls one of the two once everything committed before this call is on disk, or can't be brought there. */
+  add(resolve: () => void, reject: (error: unknown) => void): void {
+    this.#waiting.push({ resolve, reject });
+    this.#running ??= this.#run();
+  }
+
+  /** Waits for what was added. */
+  async close(): Promise<void> {
+    await this.#running;
+    const file = this.#file;
+    this.#file = undefined;
+    await file?.close();
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const covered = this.#waiting;
+      this.#waiting = [];
+      try {
+        this.#file ??= await this.#host.openForSync(this.#path);
+        await this.#file.sync();
+        for (const { resolve } of covered) resolve();
+      } catch (error) {
+        for (const { reject } of covered) reject(error);
+      }
+    }
+    this.#running = undefined;
+  }
+}
