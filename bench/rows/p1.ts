@@ -9,56 +9,52 @@ const COSTS: readonly Measure[] = [
   { figure: 'driverCpuMs', unit: 'CPU-ms per rollout' },
   { figure: 'serverCpuMs', unit: 'CPU-ms per rollout' },
 ];
-const FLOOR = `bare Node, newline JSON: connect, three calls, close; server in a process of its own, ${AT_ONCE} at once`;
+const floor = (atOnce: number): string =>
+  `bare Node, newline JSON: connect, three calls, close; server in a process of its own, ${atOnce === 1 ? 'one after another' : `${atOnce} at once`}`;
 
 interface Kind {
   isStored: boolean;
-  /** @default 16 */
-  atOnce?: number;
+  atOnce: number;
+  floorAtOnce: number;
 }
 
+/** The goals are shares of the bare loop that does one after another; the same loop with as many at once stands beside it. */
 export const p1: Row = {
   id: 'P1',
   title: 'instant rollouts',
   contests: [
-    {
-      what: `over TCP, nothing stored, ${AT_ONCE} at once, one server process`,
-      reference: FLOOR,
-      warmUps: 2,
-      measures: [{ figure: 'rate', unit: 'rollouts/s', goal: ratioAtLeast(0.6) }, ...COSTS],
-      open: async (context) => await openTcp(context, { isStored: false }),
-    },
-    {
-      what: `over TCP, every step and verdict on disk, ${AT_ONCE} at once`,
-      reference: FLOOR,
-      warmUps: 2,
-      measures: [{ figure: 'rate', unit: 'rollouts/s', goal: ratioAtLeast(0.5) }, ...COSTS],
-      open: async (context) => await openTcp(context, { isStored: true }),
-    },
-    {
-      what: 'over TCP, nothing stored, one after another',
-      reference: FLOOR.replace(`${AT_ONCE} at once`, 'one after another'),
-      warmUps: 2,
-      measures: [{ figure: 'rate', unit: 'rollouts/s', goal: ratioAtLeast(0.6) }, ...COSTS],
-      open: async (context) => await openTcp(context, { isStored: false, atOnce: 1 }),
-    },
+    overTcp({ isStored: false, atOnce: AT_ONCE, floorAtOnce: 1 }, 0.6),
+    overTcp({ isStored: true, atOnce: AT_ONCE, floorAtOnce: 1 }, 0.5),
+    overTcp({ isStored: false, atOnce: AT_ONCE, floorAtOnce: AT_ONCE }),
+    overTcp({ isStored: false, atOnce: 1, floorAtOnce: 1 }),
     inProcess(),
   ],
 };
 
-async function openTcp(context: Context, { isStored, atOnce = AT_ONCE }: Kind): Promise<Sides> {
+function overTcp(kind: Kind, goal?: number): Contest {
+  const { isStored, atOnce, floorAtOnce } = kind;
+  return {
+    what: `over TCP, ${isStored ? 'every step and verdict on disk' : 'nothing stored'}, ${atOnce === 1 ? 'one after another' : `${atOnce} at once`}`,
+    reference: floor(floorAtOnce),
+    warmUps: 2,
+    measures: [{ figure: 'rate', unit: 'rollouts/s', ...(goal === undefined ? {} : { goal: ratioAtLeast(goal) }) }, ...COSTS],
+    open: async (context) => await openTcp(context, kind),
+  };
+}
+
+async function openTcp(context: Context, { isStored, atOnce, floorAtOnce }: Kind): Promise<Sides> {
   await using stack = new AsyncDisposableStack();
   const n = context.isQuick ? 1_000 : 3_000;
   const folder = isStored ? await context.scratch.folder('p1') : 'none';
   const server = stack.use(await startWorker('serve.ts', context, { role: 'server' }));
   const driver = stack.use(await startWorker('rollouts.ts', context, { args: [String(server.ready.url), String(atOnce), folder] }));
   const floorServer = stack.use(await startWorker('floor-server.ts', context, { role: 'server' }));
-  const floor = stack.use(await startWorker('floor-client.ts', context, { args: [String(floorServer.ready.url), String(atOnce)] }));
+  const bare = stack.use(await startWorker('floor-client.ts', context, { args: [String(floorServer.ready.url), String(floorAtOnce)] }));
   const original = isStored ? { absent: 'it keeps no such record' } : await openOriginal(context, stack, atOnce);
   const owned = stack.move();
   return {
     ours: withServerCpu(driver, server, n),
-    reference: withServerCpu(floor, floorServer, n),
+    reference: withServerCpu(bare, floorServer, n),
     original,
     [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
   };
@@ -84,7 +80,7 @@ function withServerCpu(driver: Worker, server: Worker, n: number): Side {
 function inProcess(): Contest {
   return {
     what: `in process, nothing stored, ${AT_ONCE} at once`,
-    reference: FLOOR,
+    reference: floor(AT_ONCE),
     warmUps: 2,
     measures: [
       { figure: 'rate', unit: 'rollouts/s', goal: oursAtLeast(5_000) },
@@ -95,7 +91,7 @@ function inProcess(): Contest {
       const n = context.isQuick ? 1_000 : 3_000;
       const driver = stack.use(await startWorker('rollouts.ts', context, { args: ['memory', String(AT_ONCE), 'none'] }));
       const floorServer = stack.use(await startWorker('floor-server.ts', context, { role: 'server' }));
-      const floor = stack.use(await startWorker('floor-client.ts', context, { args: [String(floorServer.ready.url), String(AT_ONCE)] }));
+      const bare = stack.use(await startWorker('floor-client.ts', context, { args: [String(floorServer.ready.url), String(AT_ONCE)] }));
       const original = await originalSide('rollouts.py', context, stack, {
         args: async () => [instantOriginal, String(AT_ONCE)],
         request: { n: context.isQuick ? 200 : 500 },
@@ -108,7 +104,7 @@ function inProcess(): Contest {
           const figures = await worker.sample({ n });
           return { ...figures, driverCpuMs: (worker.cpuMs() - before) / n };
         };
-      return { ours: cost(driver), reference: cost(floor), original, [Symbol.asyncDispose]: async () => await owned.disposeAsync() };
+      return { ours: cost(driver), reference: cost(bare), original, [Symbol.asyncDispose]: async () => await owned.disposeAsync() };
     },
   };
 }
