@@ -43,7 +43,7 @@ export class Database {
     this.#db = db;
     this.location = databasePath(options.directory);
     this.#options = options;
-    this.#log = new LogSync(options.host, `${this.location}-wal`);
+    this.#log = new LogSync(options.host, `${this.location}-wal`, () => this.#statement('PRAGMA wal_checkpoint(PASSIVE)'));
   }
 
   /** @throws HudError STORE_* */

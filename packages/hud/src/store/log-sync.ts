@@ -14,12 +14,19 @@ export class LogSync {
   readonly #path: string;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
+  readonly #checkpoint: () => void;
   #file: SyncedFile | undefined;
+  #hasFailed = false;
 
-  /** @param path of the log, which exists once something was committed */
-  constructor(host: Host, path: string) {
+  /**
+   * @param path of the log, which exists once something was committed
+   * @param checkpoint copies the log into the database. After a failure the system may take what it could
+   *   not write for written; the copy is written anew, and so is brought to the disk in any case.
+   */
+  constructor(host: Host, path: string, checkpoint: () => void) {
     this.#host = host;
     this.#path = path;
+    this.#checkpoint = checkpoint;
   }
 
   /** Calls one of the two once everything committed before this call is on disk, or can't be brought there. */
@@ -41,10 +48,13 @@ export class LogSync {
       const covered = this.#waiting;
       this.#waiting = [];
       try {
+        if (this.#hasFailed) this.#checkpoint();
         this.#file ??= await this.#host.openForSync(this.#path);
         await this.#file.sync();
+        this.#hasFailed = false;
         for (const { resolve } of covered) resolve();
       } catch (error) {
+        this.#hasFailed = true;
         for (const { reject } of covered) reject(error);
       }
     }
