@@ -48,7 +48,10 @@ function stopsAfter(limit: number, stop: () => void): Agent {
   let answered = 0;
   return defineAgent(async (run, { signal }) => {
     run.record({ source: 'agent', content: 'thinking' });
-    if (answered++ < limit) return void (run.trace.content = run.promptText);
+    if (answered++ < limit) {
+      run.trace.content = run.promptText;
+      return;
+    }
     stop();
     await delay(60_000, undefined, { signal });
   });
@@ -245,7 +248,7 @@ test('a group ends as a whole, or its deadline releases what is left as timeouts
   for await (const event of tasks.stream(straggler, { runtime, store, group: 2, groupTimeout: 0.5 })) {
     if (event.type === 'group-ended') groups.push(event.runs.map((run) => `${run.slug} ${run.class}`));
   }
-  expect(groups.toSorted()).toEqual([
+  expect(groups.toSorted((a, b) => String(a).localeCompare(String(b)))).toEqual([
     ['n1 graded', 'n1 graded'],
     ['n2 graded', 'n2 timeout'],
     ['n3 graded', 'n3 graded'],

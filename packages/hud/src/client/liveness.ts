@@ -1,5 +1,5 @@
 /** Notices a peer that has stopped answering, also while it works on a call. */
-import { withDeadline, type Host, type Stream, type Timer } from '../host/host.ts';
+import { withDeadline, type Host, type Stream } from '../host/host.ts';
 import { HudError, isHudError } from '../protocol/errors.ts';
 import { encodeFrame } from '../protocol/frames.ts';
 import { request } from '../protocol/messages.ts';
@@ -53,7 +53,7 @@ class Watcher {
   readonly #host: Host;
   readonly #everyMs: number;
   readonly #watched = new Set<Watched>();
-  #timer: Timer | undefined;
+  #isRunning = false;
 
   constructor(host: Host, everyMs: number) {
     this.#host = host;
@@ -62,16 +62,18 @@ class Watcher {
 
   add(watched: Watched): void {
     this.#watched.add(watched);
-    this.#timer ??= this.#next();
+    if (!this.#isRunning) this.#next();
   }
 
-  #next(): Timer {
-    return this.#host.setTimer(this.#everyMs, () => this.#beat(), { unref: true });
+  #next(): void {
+    this.#isRunning = true;
+    this.#host.setTimer(this.#everyMs, () => this.#beat(), { unref: true });
   }
 
   #beat(): void {
     for (const watched of this.#watched) if (!watched.beat()) this.#watched.delete(watched);
-    this.#timer = this.#watched.size === 0 ? undefined : this.#next();
+    if (this.#watched.size === 0) this.#isRunning = false;
+    else this.#next();
   }
 }
 

@@ -83,11 +83,9 @@ export class Job {
    * @throws HudError JOB_NOT_FOUND; JOB_RUNNING while another process runs it
    */
   static async resume(id: string, options: JobOptions = {}): Promise<Job> {
-    if (options.store === false) throw new HudError('BAD_ARGUMENT', 'A job can be resumed only from a record.');
     const own = options.store === undefined ? await openStore() : undefined;
     try {
-      const store = options.store ?? (own as Store);
-      const job = await resumeFrom(store, id, options.host ?? nodeHost);
+      const job = await resumeFrom(options.store === false ? undefined : (options.store ?? own), id, options.host ?? nodeHost);
       job.#ownStore = own;
       return job;
     } catch (error) {
@@ -224,7 +222,8 @@ export class Job {
   }
 }
 
-async function resumeFrom(store: Store, id: string, host: Host): Promise<Job> {
+async function resumeFrom(store: Store | undefined, id: string, host: Host): Promise<Job> {
+  if (store === undefined) throw new HudError('BAD_ARGUMENT', 'A job can be resumed only from a record.');
   const record = await store.getJob(id);
   if (record === undefined) {
     throw new HudError('JOB_NOT_FOUND', `There is no job ${id} in ${store.location}.`, { hint: '`hud jobs` lists what is there.' });

@@ -135,7 +135,7 @@ function started(agent: Agent, run: Run, signal: AbortSignal): Promise<void> {
   try {
     return Promise.resolve(agent.run(run, { signal }));
   } catch (error) {
-    return Promise.reject(error as Error);
+    return Promise.reject(error);
   }
 }
 

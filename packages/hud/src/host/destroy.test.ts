@@ -8,22 +8,23 @@ import { expect, test } from 'vitest';
 import { destroyTarget, LEASE_VARIABLE, leasedFolder, taggedProcesses } from './destroy.ts';
 import { nodeHost } from './node.ts';
 
-const onLinux = test.skipIf(process.platform !== 'linux');
+test.skipIf(process.platform !== 'linux')(
+  'everything that carries the tag is ended, also what left its group and its session',
+  async () => {
+    const tag = nodeHost.randomHex(8);
+    const script = 'setsid sleep 600 & sleep 600 & (setsid sh -c "sleep 600 & sleep 600" &) ; echo up; wait';
+    const child = spawn('sh', ['-c', script], { env: { ...process.env, [LEASE_VARIABLE]: tag }, stdio: ['ignore', 'pipe', 'ignore'] });
+    await once(child.stdout, 'data');
+    await expect.poll(() => taggedProcesses([tag]).length).toBeGreaterThanOrEqual(5);
+    const exited = once(child, 'exit');
+    await destroyTarget({ tag });
+    expect(taggedProcesses([tag])).toEqual([]);
+    await exited;
+    await destroyTarget({ tag }); // nothing is left, which is fine
+  },
+);
 
-onLinux('everything that carries the tag is ended, also what left its group and its session', async () => {
-  const tag = nodeHost.randomHex(8);
-  const script = 'setsid sleep 600 & sleep 600 & (setsid sh -c "sleep 600 & sleep 600" &) ; echo up; wait';
-  const child = spawn('sh', ['-c', script], { env: { ...process.env, [LEASE_VARIABLE]: tag }, stdio: ['ignore', 'pipe', 'ignore'] });
-  await once(child.stdout, 'data');
-  await expect.poll(() => taggedProcesses([tag]).length).toBeGreaterThanOrEqual(5);
-  const exited = once(child, 'exit');
-  await destroyTarget({ tag });
-  expect(taggedProcesses([tag])).toEqual([]);
-  await exited;
-  await destroyTarget({ tag }); // nothing is left, which is fine
-});
-
-onLinux('processes with another tag live on, and many ends share one look', async () => {
+test.skipIf(process.platform !== 'linux')('processes with another tag live on, and many ends share one look', async () => {
   const tags = Array.from({ length: 4 }, () => nodeHost.randomHex(8));
   const children = tags.map((tag) => spawn('sleep', ['600'], { env: { ...process.env, [LEASE_VARIABLE]: tag }, stdio: 'ignore' }));
   const exits = children.slice(1).map((child) => once(child, 'exit'));

@@ -118,15 +118,13 @@ export function withSignal<T>(work: Promise<T>, signal: AbortSignal | undefined)
   return new Promise((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason);
     // Listened to in any case: a failure that nobody waits for must not end the process.
+    const settled = (settle: () => void): void => {
+      signal.removeEventListener('abort', onAbort);
+      settle();
+    };
     work.then(
-      (value) => {
-        signal.removeEventListener('abort', onAbort);
-        resolve(value);
-      },
-      (error: unknown) => {
-        signal.removeEventListener('abort', onAbort);
-        reject(error);
-      },
+      (value) => settled(() => resolve(value)),
+      (error: unknown) => settled(() => reject(error)),
     );
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });

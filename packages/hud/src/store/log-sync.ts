@@ -44,7 +44,7 @@ export class LogSync {
   }
 
   async #run(): Promise<void> {
-    await undefined; // all verdicts of one transaction are covered by one wait, and `#running` is set before this can end
+    await Promise.resolve(); // all verdicts of one transaction are covered by one wait, and `#running` is set before this can end
     while (this.#waiting.length > 0) {
       const covered = this.#waiting;
       this.#waiting = [];
