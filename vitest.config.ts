@@ -7,7 +7,10 @@ export default defineConfig({
   test: {
     reporters: ['default'],
     projects: [
-      project('hud', ['packages/hud/{src,test}/**/*.test.ts']),
+      project('hud', ['packages/hud/src/**/*.test.ts', 'packages/hud/test/*.test.ts']),
+      ...(process.env.HUD_SUITE === undefined
+        ? []
+        : [project(process.env.HUD_SUITE, [`packages/hud/test/${process.env.HUD_SUITE}/**/*.test.ts`])]),
       project('platform', ['packages/platform/{src,test}/**/*.test.ts']),
       project('web', ['packages/web/{src,test}/**/*.test.{ts,tsx}']),
       project('scripts', ['scripts/**/*.test.ts']),

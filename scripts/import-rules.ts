@@ -66,4 +66,13 @@ export const PACKAGES: Record<string, Package> = {
 };
 
 /** Slow to load, or optional. Only `import()` and `import type`, so that nothing pays for them unasked. */
-export const HEAVY = ['openai', '@anthropic-ai/sdk', '@google/genai', '@modelcontextprotocol/sdk', 'playwright-core', 'esbuild'];
+export const HEAVY = [
+  'openai',
+  '@anthropic-ai/sdk',
+  '@google/genai',
+  '@modelcontextprotocol/sdk',
+  'playwright-core',
+  'esbuild',
+  'ssh2',
+  'ws',
+];

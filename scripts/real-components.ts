@@ -7,6 +7,9 @@ const PROGRAMS = [
   ['python3', ['--version']],
   ['bwrap', ['--version']],
   ['ssh', ['-V']],
+  ['Xtigervnc', ['-version']],
+  ['x11vnc', ['-version']],
+  ['mousepad', ['--version']],
   ['docker', ['version', '--format', '{{.Server.Version}}']],
   ['chromium', ['--version']],
 ] satisfies [string, string[]][];

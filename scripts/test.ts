@@ -1,12 +1,14 @@
 /**
  *   npm test                 checks, a full build, every test
  *   npm test -- frames run   only test files whose path contains one of these words; no checks
+ *   npm test -- --suite S    the tests of packages/hud/test/S, which the others leave out; no checks
  *
  * Ends with the line `N passed, N failed`. A failed check or build counts as one.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { runChecks } from './check.ts';
 import { realComponents } from './real-components.ts';
 import { showTool } from './run-tool.ts';
@@ -14,12 +16,14 @@ import { closingLine, type Count, countTests, skippedTests, type VitestReport } 
 
 process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
 
-async function main(filters: string[]): Promise<boolean> {
-  const isWhole = filters.length === 0;
+async function main(args: string[]): Promise<boolean> {
+  const { values, positionals: filters } = parseArgs({ args, options: { suite: { type: 'string' } }, allowPositionals: true });
+  if (values.suite !== undefined) process.env.HUD_SUITE = values.suite; // read by vitest.config.ts
+  const isWhole = filters.length === 0 && values.suite === undefined;
   let failedSteps = isWhole ? await runChecks() : 0;
   const built = await showTool(process.execPath, [join(import.meta.dirname, 'build.ts'), ...(isWhole ? [] : ['--no-types'])]);
   if (built !== 0) failedSteps++;
-  const { report, code } = await runVitest(filters);
+  const { report, code } = await runVitest(values.suite === undefined ? filters : ['--project', values.suite, ...filters]);
   const tests: Count = countTests(report, code);
   for (const name of skippedTests(report)) process.stdout.write(`skipped: ${name}\n`);
   if (isWhole) process.stdout.write(`\n${await realComponents()}\n`);

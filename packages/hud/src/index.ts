@@ -13,13 +13,21 @@ export {
   type Answer,
   type BindOptions,
   type BoundServer,
+  type Chromium,
+  type ChromiumOptions,
+  type Desktop,
+  type DesktopOptions,
   type EnvironmentInit,
+  type McpEndpoint,
+  type McpSource,
   type ServeOptions,
   type StandardSchema,
   type TemplateContext,
   type TemplateFactory,
   type TemplateFunction,
   type TemplateOptions,
+  type Workspace,
+  type WorkspaceOptions,
 } from './environment/index.ts';
 export { Job, Taskset, type JobSummary, type Phase, type RunEvent, type RunOptions } from './eval/index.ts';
 export {
@@ -33,6 +41,9 @@ export {
   type ProviderObject,
   type RuntimeLease,
 } from './runtime/index.ts';
+export { encodePng } from './capabilities/png.ts';
+export { type CapabilityClient, type CapabilityClients } from './capabilities/open.ts';
+export { type Button, type Frame, type Point, type ScreenDriver, type Size } from './capabilities/screen.ts';
 export { Client, Run, Trace, connect, type ConnectOptions, type RunEnd } from './client/index.ts';
 export { createAgent, defineAgent, type Agent, type AgentContext, type AgentFunction, type AgentLike } from './agents/index.ts';
 export { openStore, type Store } from './store/index.ts';

@@ -7,7 +7,7 @@ import { parseJson } from '../protocol/json.ts';
 import { gatewayUrl, readSetting } from '../host/settings.ts';
 import { Price } from './config.ts';
 
-export const AGENT_TYPES = ['claude', 'openai', 'openai_compatible', 'gemini', 'oracle', 'nop'] as const;
+export const AGENT_TYPES = ['claude', 'openai', 'openai_compatible', 'gemini', 'browser', 'claude_code', 'codex', 'oracle', 'nop'] as const;
 export type AgentType = (typeof AGENT_TYPES)[number];
 
 /** One model of `models.json` or of a platform's catalogue. */

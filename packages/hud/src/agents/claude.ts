@@ -1,16 +1,25 @@
 /** Claude, by Anthropic's messages API. */
 import type Anthropic from '@anthropic-ai/sdk';
 import { isPlainObject, type JsonObject } from '../protocol/json.ts';
-import type { ContentBlock, ToolCall, ToolResult } from '../protocol/trace.ts';
+import type { ToolCall, ToolResult } from '../protocol/trace.ts';
 import type { Agent } from './agent.ts';
+import { blockOf, citableDocuments } from './claude-blocks.ts';
 import { assembled, isMidItem } from './claude-stream.ts';
 import type { ToolAgentConfig } from './config.ts';
+import { DROPPED_SCREENSHOT, RecentImages } from './context-policy.ts';
 import { findCredentials, type Credentials } from './credentials.ts';
+import { hostedTools } from './hosted-tools.ts';
 import type { AskContext, Conversation, ConversationInit, ModelAdapter, ModelTurn } from './model.ts';
 import { modelError } from './model-errors.ts';
 import { loadPackage } from './package-loading.ts';
 import { hearingFetch, patiently, sdkTimeoutMs, type Hearing, type PatienceSettings } from './stream-patience.ts';
 import { toolAgent } from './tool-agent.ts';
+import { claudeBash } from './tools/claude-bash.ts';
+import { claudeComputer } from './tools/claude-computer.ts';
+import { claudeEditor } from './tools/claude-editor.ts';
+import type { Reach } from './tools/reach.ts';
+import { screenView } from './tools/screen-view.ts';
+import type { AgentTool } from './tools/tool.ts';
 
 export interface ClaudeConfig extends ToolAgentConfig {
   /** Longest reply, in tokens. @default 16_384 */
@@ -20,6 +29,8 @@ export interface ClaudeConfig extends ToolAgentConfig {
 }
 
 const PROVIDER = 'anthropic';
+/** How often a reply that paused for the vendor's own tools is continued. */
+const MAX_PAUSES = 20;
 
 /** @throws HudError MODEL_KEY_MISSING */
 export function claudeAgent(config: ClaudeConfig = {}): Agent {
@@ -33,8 +44,17 @@ export function claudeAdapter(config: ClaudeConfig): ModelAdapter {
   return {
     provider: PROVIDER,
     model,
+    tools: (reach) => claudeTools(reach, config),
     begin: (init) => new ClaudeConversation(init, { ...config, model }, credentials, () => (client ??= makeClient(credentials, config))),
   };
+}
+
+/** Shell and files, then the screen. */
+function claudeTools({ ssh, screen, model }: Reach, { outputLimitBytes, computer }: ClaudeConfig): AgentTool[] {
+  return [
+    ...(ssh === undefined ? [] : [claudeBash(ssh, outputLimitBytes), claudeEditor(ssh, outputLimitBytes)]),
+    ...(screen === undefined ? [] : [claudeComputer(screenView(screen, computer), model)]),
+  ];
 }
 
 async function makeClient({ apiKey, baseUrl }: Credentials, settings: PatienceSettings): Promise<Anthropic> {
@@ -50,7 +70,9 @@ async function makeClient({ apiKey, baseUrl }: Credentials, settings: PatienceSe
 
 class ClaudeConversation implements Conversation {
   readonly #messages: Anthropic.MessageParam[];
-  readonly #tools: Anthropic.Tool[];
+  readonly #tools: Anthropic.ToolUnion[];
+  readonly #betas: string;
+  readonly #images: RecentImages;
   readonly #init: ConversationInit;
   readonly #config: ClaudeConfig & { model: string };
   readonly #credentials: Credentials;
@@ -66,43 +88,64 @@ class ClaudeConversation implements Conversation {
     this.#config = config;
     this.#credentials = credentials;
     this.#client = client;
-    this.#messages = init.messages.map(({ role, content }) => ({ role, content: blocksOf([content]) }));
-    this.#tools = init.tools.map(({ name, description, inputSchema }) => ({
-      name,
-      description,
-      input_schema: inputSchema as Anthropic.Tool.InputSchema,
-    }));
+    this.#messages = init.messages.map(({ role, content }) => ({ role, content: [blockOf(content)] }));
+    this.#tools = declared(init.tools, config);
+    this.#betas = [...new Set(init.tools.flatMap(({ beta }) => beta ?? []))].join(',');
+    this.#images = new RecentImages(config.keepScreenshots);
   }
 
   async ask(context: AskContext): Promise<ModelTurn> {
     const client = await this.#client();
     try {
-      const message = await patiently(PROVIDER, this.#config, context.signal, (hearing) => this.#reply(client, context, hearing));
-      const turn = turnOf(message);
-      const content = replayable(message.content);
-      if (content.length > 0) this.#messages.push({ role: 'assistant', content });
-      return turn;
+      return await this.#turn(client, context);
     } catch (error) {
       throw modelError(error, PROVIDER, context.signal);
     }
   }
 
   addResults(results: readonly { call: ToolCall; result: ToolResult }[]): void {
-    const content = results.map(({ call, result }): Anthropic.ToolResultBlockParam => ({
-      type: 'tool_result',
-      tool_use_id: call.id,
-      content: blocksOf(result.content),
-      is_error: result.isError,
-    }));
+    const content = results.map(({ call, result }): Anthropic.ToolResultBlockParam => {
+      const blocks = result.content.map(blockOf);
+      blocks.forEach((block, i) => {
+        if (block.type === 'image') this.#images.add(() => void (blocks[i] = { type: 'text', text: DROPPED_SCREENSHOT }));
+      });
+      const toolset = call.providerName === undefined ? {} : { toolset_name: call.name };
+      return { type: 'tool_result', tool_use_id: call.id, content: blocks, is_error: result.isError, ...toolset };
+    });
     this.#messages.push({ role: 'user', content });
+    if (this.#config.citationsEnabled !== true) return;
+    const documents = results.flatMap(({ call, result }) => (result.isError ? [] : citableDocuments(result.content, call.name)));
+    if (documents.length > 0) this.#messages.push({ role: 'user', content: documents });
   }
 
   addUserText(text: string): void {
     this.#messages.push({ role: 'user', content: [{ type: 'text', text }] });
   }
 
+  /** One reply; a reply that paused while the vendor's own tools work is asked to go on. */
+  async #turn(client: Anthropic, context: AskContext): Promise<ModelTurn> {
+    const parts: Anthropic.Message[] = [];
+    const start = this.#messages.length;
+    try {
+      for (;;) {
+        const message = await patiently(PROVIDER, this.#config, context.signal, (hearing) => this.#reply(client, context, hearing));
+        parts.push(message);
+        const content = replayable(message.content);
+        if (content.length > 0) this.#messages.push({ role: 'assistant', content });
+        if (message.stop_reason !== 'pause_turn' || parts.length > MAX_PAUSES) return turnOf(parts);
+      }
+    } catch (error) {
+      this.#messages.length = start; // asked again, it starts over
+      throw error;
+    }
+  }
+
   async #reply(client: Anthropic, context: AskContext, hearing: Hearing): Promise<Anthropic.Message> {
-    const options = { signal: hearing.signal, ...(this.#credentials.isGateway ? { headers: { 'Trace-Id': context.traceId } } : {}) };
+    const headers = {
+      ...(this.#credentials.isGateway ? { 'Trace-Id': context.traceId } : {}),
+      ...(this.#betas === '' ? {} : { 'anthropic-beta': this.#betas }),
+    };
+    const options = { signal: hearing.signal, headers };
     if (this.#config.stream === false) return await client.messages.create(this.#request(), options);
     const stream = await client.messages.create({ ...this.#request(), stream: true }, options);
     return await assembled(hearing.events(stream, isMidItem), context.onText);
@@ -120,14 +163,24 @@ class ClaudeConversation implements Conversation {
   }
 }
 
-function turnOf(message: Anthropic.Message): ModelTurn {
-  const texts = message.content.flatMap((block) => (block.type === 'text' ? [block.text] : []));
-  const thoughts = message.content.flatMap((block) => (block.type === 'thinking' ? [block.thinking] : []));
-  const toolCalls = message.content.flatMap((block): ToolCall[] =>
-    block.type === 'tool_use' ? [{ id: block.id, name: block.name, arguments: inputOf(block.input) }] : [],
-  );
-  const { usage } = message;
-  const cached = usage.cache_read_input_tokens ?? 0;
+/** Tools of the API's own kind as it declares them, others as functions, then those that it runs itself. */
+function declared(tools: readonly AgentTool[], { hostedTools: asked }: ClaudeConfig): Anthropic.ToolUnion[] {
+  const { tools: hosted, isDeferring } = hostedTools(asked, tools.filter(({ native }) => native === undefined).length);
+  const sent = tools.map(({ name, description, inputSchema, native, capability }): JsonObject => {
+    if (native !== undefined) return native;
+    // Long inputs arrive as they are written, instead of after a silence.
+    const eager = capability === undefined || capability === 'mcp' ? { eager_input_streaming: true } : {};
+    return { name, description, input_schema: inputSchema, ...eager, ...(isDeferring ? { defer_loading: true } : {}) };
+  });
+  return [...sent, ...hosted] as unknown as Anthropic.ToolUnion[];
+}
+
+function turnOf(parts: readonly Anthropic.Message[]): ModelTurn {
+  const message = parts.at(-1) as Anthropic.Message;
+  const content = parts.flatMap((part) => part.content);
+  const texts = content.flatMap((block) => (block.type === 'text' ? [block.text] : []));
+  const thoughts = content.flatMap((block) => (block.type === 'thinking' ? [block.thinking] : []));
+  const toolCalls = content.flatMap((block): ToolCall[] => (block.type === 'tool_use' ? [callOf(block)] : []));
   return {
     content: texts.length === 0 ? null : texts.join(''),
     ...(thoughts.length === 0 ? {} : { reasoning: thoughts.join('\n') }),
@@ -135,16 +188,31 @@ function turnOf(message: Anthropic.Message): ModelTurn {
     done: toolCalls.length === 0,
     finishReason: message.stop_reason,
     ...(message.stop_reason === 'refusal' ? { refusal: texts.join('') || 'refused' } : {}),
-    citations: message.content.flatMap(citationsOf),
+    citations: content.flatMap(citationsOf),
     model: message.model,
-    raw: message,
-    usage: {
-      promptTokens: usage.input_tokens + cached + (usage.cache_creation_input_tokens ?? 0),
-      completionTokens: usage.output_tokens,
-      cachedTokens: cached,
-      llmCallCount: 1,
-    },
+    raw: parts.length === 1 ? message : parts,
+    usage: usageOf(parts),
   };
+}
+
+function usageOf(parts: readonly Anthropic.Message[]): NonNullable<ModelTurn['usage']> {
+  const sum = (count: (usage: Anthropic.Usage) => number | null): number =>
+    parts.reduce((total, { usage }) => total + (count(usage) ?? 0), 0);
+  const cachedTokens = sum((usage) => usage.cache_read_input_tokens);
+  return {
+    promptTokens: sum((usage) => usage.input_tokens) + cachedTokens + sum((usage) => usage.cache_creation_input_tokens),
+    completionTokens: sum((usage) => usage.output_tokens),
+    cachedTokens,
+    llmCallCount: parts.length,
+  };
+}
+
+/** A member of a toolset is one action of the tool that the set is named after. */
+function callOf({ id, name, input, ...block }: Anthropic.ToolUseBlock): ToolCall {
+  const args = inputOf(input);
+  const toolset = 'toolset_name' in block ? block.toolset_name : undefined;
+  if (typeof toolset !== 'string') return { id, name, arguments: args };
+  return { id, name: toolset, providerName: name, arguments: typeof args === 'string' ? args : { ...args, action: name } };
 }
 
 function inputOf(input: unknown): JsonObject | string {
@@ -170,24 +238,6 @@ function replayable(content: readonly Anthropic.ContentBlock[]): Anthropic.Conte
       (block) =>
         (block.type === 'tool_use' && !isPlainObject(block.input) ? { ...block, input: {} } : block) as Anthropic.ContentBlockParam,
     );
-}
-
-function blocksOf(blocks: readonly ContentBlock[]): (Anthropic.TextBlockParam | Anthropic.ImageBlockParam)[] {
-  return blocks.map((block) => {
-    if (block.type === 'image' && block.data !== undefined) {
-      const media = (block.mimeType ?? 'image/png') as Anthropic.Base64ImageSource['media_type'];
-      return { type: 'image', source: { type: 'base64', media_type: media, data: block.data } };
-    }
-    return {
-      type: 'text',
-      text: block.type === 'text' && block.text !== undefined && block.text !== '' ? block.text : describeBlock(block),
-    };
-  });
-}
-
-/** The API refuses empty texts and knows no other kinds; a name says that something was there. */
-function describeBlock(block: ContentBlock): string {
-  return block.type === 'text' ? '(empty)' : `(${block.type})`;
 }
 
 /** One cache mark, on the last block of the last message, on a copy: more marks than four are an error. */

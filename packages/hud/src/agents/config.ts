@@ -1,5 +1,6 @@
 /** What every agent on a model takes; each model API adds its own. */
 import { z } from 'zod';
+import type { JsonObject } from '../protocol/json.ts';
 import type { Usage } from '../protocol/trace.ts';
 import type { AutoRespond } from './auto-respond.ts';
 
@@ -11,6 +12,17 @@ export const Price = z.object({
   cached: z.number().nonnegative().optional(),
 });
 export type Price = z.infer<typeof Price>;
+
+export interface ComputerConfig {
+  /** The screen is shown shrunk into this, its shape kept; coordinates are scaled back. Pixels. @default 1_280 */
+  maxWidth?: number;
+  /** Pixels. @default 1_024 */
+  maxHeight?: number;
+  /** Longest wait after an action until two frames in a row are the same, in milliseconds. @default 500 */
+  settleMs?: number;
+  /** What happens when the vendor asks to confirm an action. @default "acknowledge" */
+  onSafetyCheck?: 'acknowledge' | 'stop';
+}
 
 export interface ToolAgentConfig {
   /** @default the agent's own */
@@ -41,6 +53,19 @@ export interface ToolAgentConfig {
   streamPatienceSeconds?: number;
   /** Longest wait for a whole reply, for the first text of a stream, or between its items, in seconds. @default 600 */
   responseTimeoutSeconds?: number;
+  /** Which of several capabilities of a kind to use, by name. @default the first; of screens `rfb` before `cdp` */
+  capabilities?: { ssh?: string; screen?: string };
+  /** How the model sees a screen. */
+  computer?: ComputerConfig;
+  /** Most of a command's output that the model is shown, in bytes; the rest is cut from the middle. @default 49_152 */
+  outputLimitBytes?: number;
+  /**
+   * Newest screenshots that stay in the conversation; older ones become a note. They go in batches, at twice as many, so that
+   * the vendor's prompt cache lives on. @default 5, for Gemini those of the last 3 turns
+   */
+  keepScreenshots?: number;
+  /** Tools that the vendor runs itself, as its API declares them: `{ type: 'web_search_20250305', name: 'web_search' }`. */
+  hostedTools?: readonly JsonObject[];
   /** Ask for citations where the API has them. @default false */
   citationsEnabled?: boolean;
   /** End the run at these instead of letting the model react. @default none */

@@ -51,6 +51,9 @@ const MAKERS: Record<AgentType, (config: CreateAgentConfig) => Promise<Agent>> =
   openai: async (config) => (await import('./openai.ts')).openaiAgent(config),
   openai_compatible: async (config) => (await import('./openai-compatible.ts')).openaiCompatibleAgent(config),
   gemini: async (config) => (await import('./gemini.ts')).geminiAgent(config),
+  browser: async (config) => await (await import('./browser-agent.ts')).browserAgent(config),
+  claude_code: async (config) => (await import('./harness/claude-code.ts')).claudeCodeAgent(config),
+  codex: async (config) => (await import('./harness/codex.ts')).codexAgent(config),
   oracle: async () => (await import('./oracle.ts')).oracle,
   nop: async () => (await import('./nop.ts')).nop,
 };

@@ -5,8 +5,12 @@
  * @module
  */
 export { asAgent, defineAgent, type Agent, type AgentContext, type AgentFunction, type AgentLike } from './agent.ts';
+export { browserAgent, type BrowserAgentConfig } from './browser-agent.ts';
 export { AGENT_TYPES, type AgentType } from './catalogue.ts';
 export { claudeAgent, type ClaudeConfig } from './claude.ts';
+export { claudeCodeAgent, type ClaudeCodeConfig } from './harness/claude-code.ts';
+export { cliAgent, type CliAgentConfig, type Harness } from './harness/cli-agent.ts';
+export { codexAgent } from './harness/codex.ts';
 export { type Price, type ToolAgentConfig } from './config.ts';
 export { createAgent, type CreateAgentConfig, type CreateAgentOptions } from './create-agent.ts';
 export { geminiAgent, type GeminiConfig } from './gemini.ts';

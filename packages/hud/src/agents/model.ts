@@ -1,5 +1,6 @@
 /** The contract of one model API: hold a conversation, ask for the next turn, take tool results. */
 import type { AgentStep, PromptMessage, ToolCall, ToolResult } from '../protocol/trace.ts';
+import type { Reach } from './tools/reach.ts';
 import type { AgentTool } from './tools/tool.ts';
 
 export interface ConversationInit {
@@ -37,5 +38,7 @@ export interface ModelAdapter {
   /** `anthropic`, `openai`, `google`, or the host of a compatible server. */
   readonly provider: string;
   readonly model: string;
+  /** The tools of this API over what the environment offers, in the order in which the model is told of them; MCP tools follow. */
+  tools?(reach: Reach): AgentTool[] | Promise<AgentTool[]>;
   begin(init: ConversationInit): Conversation;
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { resolveModel } from './catalogue.ts';
-import { plainSchema } from './openai-compatible.ts';
+import { plainSchema } from './chat-schema.ts';
 import { parseSettings } from '../host/settings.ts';
 import { dropNulls, strictSchema } from './strict-schema.ts';
 import { toolName } from './tools/mcp.ts';

@@ -1,16 +1,25 @@
 /** OpenAI, by its Responses API: the server keeps the conversation, each request sends what is new. */
 import type OpenAI from 'openai';
-import { isPlainObject, parseJson, stringifyJson, type JsonObject } from '../protocol/json.ts';
+import { stringifyJson, type JsonObject } from '../protocol/json.ts';
 import type { ContentBlock, PromptMessage, ToolCall, ToolResult } from '../protocol/trace.ts';
 import type { Agent } from './agent.ts';
 import type { ToolAgentConfig } from './config.ts';
 import { findCredentials, type Credentials } from './credentials.ts';
+import { hostedTools } from './hosted-tools.ts';
 import type { AskContext, Conversation, ConversationInit, ModelAdapter, ModelTurn } from './model.ts';
 import { modelError } from './model-errors.ts';
+import { dataUrl, ownAnswer, safetyChecks, type OwnAnswer } from './openai-calls.ts';
 import { loadOpenAI, type Sending } from './openai-client.ts';
+import { stoppedTurn, turnOf } from './openai-turn.ts';
 import { patiently } from './stream-patience.ts';
-import { dropNulls, strictSchema } from './strict-schema.ts';
+import { strictSchema } from './strict-schema.ts';
 import { toolAgent } from './tool-agent.ts';
+import { openaiApplyPatch } from './tools/openai-apply-patch.ts';
+import { openaiComputer } from './tools/openai-computer.ts';
+import { openaiShell } from './tools/openai-shell.ts';
+import type { Reach } from './tools/reach.ts';
+import { screenView } from './tools/screen-view.ts';
+import type { AgentTool } from './tools/tool.ts';
 
 export interface OpenAIConfig extends ToolAgentConfig {
   /** Longest reply, in tokens, thoughts included. @default the API's */
@@ -21,7 +30,7 @@ export interface OpenAIConfig extends ToolAgentConfig {
   reasoning?: JsonObject;
   /** `auto`, `required` or `none`. @default `auto` */
   toolChoice?: 'auto' | 'required' | 'none';
-  /** `auto` drops the oldest items of a conversation that is too long. @default `disabled` */
+  /** `auto` drops the oldest items of a conversation that is too long. @default `auto` with a screen, else `disabled` */
   truncation?: 'auto' | 'disabled';
   /** Let one turn call several tools. @default true */
   parallelToolCalls?: boolean;
@@ -44,8 +53,18 @@ export function openaiAdapter(config: OpenAIConfig): ModelAdapter {
   return {
     provider: PROVIDER,
     model,
+    tools: (reach) => openaiTools(reach, config),
     begin: (init) => new ResponsesConversation(init, { ...config, model }, credentials, () => (client ??= loadOpenAI(credentials, config))),
   };
+}
+
+/** Shell and files, then the screen. */
+function openaiTools({ ssh, screen }: Reach, { outputLimitBytes, computer }: OpenAIConfig): AgentTool[] {
+  return [
+    ...(ssh === undefined ? [] : [openaiShell(ssh, outputLimitBytes)]),
+    ...(ssh?.shell === 'bash' ? [openaiApplyPatch(ssh)] : []), // it moves files with the commands of Unix
+    ...(screen === undefined ? [] : [openaiComputer(screenView(screen, computer))]),
+  ];
 }
 
 class ResponsesConversation implements Conversation {
@@ -53,7 +72,12 @@ class ResponsesConversation implements Conversation {
   #pending: Item[];
   #previousId: string | undefined;
   readonly #systemPrompt: string | undefined;
-  readonly #tools: OpenAI.Responses.FunctionTool[];
+  readonly #tools: OpenAI.Responses.Tool[];
+  /** By call: what the vendor wants confirmed about the last turn. */
+  #checks = new Map<string, OpenAI.Responses.ResponseComputerToolCall.PendingSafetyCheck[]>();
+  /** Set when an unconfirmed check ended the work: nothing more is sent. */
+  #stopped: ModelTurn | undefined;
+  #lastImage: string | undefined;
   /** Original schemas of the tools whose optional arguments come as nulls. */
   readonly #strict = new Map<string, JsonObject>();
   readonly #config: OpenAIConfig & { model: string };
@@ -66,14 +90,11 @@ class ResponsesConversation implements Conversation {
     this.#credentials = credentials;
     this.#client = client;
     this.#pending = init.messages.map(messageItem);
-    this.#tools = init.tools.map(({ name, description, inputSchema }) => {
-      const { schema, strict } = strictSchema(inputSchema);
-      if (strict) this.#strict.set(name, inputSchema);
-      return { type: 'function', name, description, parameters: schema, strict };
-    });
+    this.#tools = this.#declared(init.tools);
   }
 
   async ask(context: AskContext): Promise<ModelTurn> {
+    if (this.#stopped !== undefined) return this.#stopped;
     const client = await this.#client();
     const headers = this.#credentials.isGateway ? { headers: { 'Trace-Id': context.traceId } } : {};
     const send = this.#config.stream === false ? whole : streamed;
@@ -83,20 +104,39 @@ class ResponsesConversation implements Conversation {
       );
       this.#previousId = response.id;
       this.#pending = [];
-      return turnOf(response, this.#strict);
+      this.#checks = safetyChecks(response.output);
+      const turn = turnOf(response, this.#strict);
+      if (this.#checks.size === 0 || this.#config.computer?.onSafetyCheck !== 'stop') return turn;
+      return (this.#stopped = stoppedTurn(turn, [...this.#checks.values()].flat()));
     } catch (error) {
       throw modelError(error, PROVIDER, context.signal);
     }
   }
 
   addResults(results: readonly { call: ToolCall; result: ToolResult }[]): void {
-    this.#pending.push(
-      ...results.map(({ call, result }): Item => ({ type: 'function_call_output', call_id: call.id, output: outputParts(result) })),
-    );
+    const answers = results.map(({ call, result }): OwnAnswer => {
+      const own = ownAnswer(call, result, { checks: this.#checks.get(call.id), lastImage: this.#lastImage });
+      if (own?.image !== undefined) this.#lastImage = own.image;
+      return own ?? { item: { type: 'function_call_output', call_id: call.id, output: outputParts(result) } };
+    });
+    this.#pending.push(...answers.map(({ item }) => item));
+    for (const { remark } of answers) if (remark !== undefined) this.addUserText(remark);
   }
 
   addUserText(text: string): void {
     this.#pending.push(messageItem({ role: 'user', content: { type: 'text', text } }));
+  }
+
+  /** Tools of the API's own kind as it declares them, others as functions, then those that it runs itself. */
+  #declared(tools: readonly AgentTool[]): OpenAI.Responses.Tool[] {
+    const { tools: hosted, isDeferring } = hostedTools(this.#config.hostedTools, tools.filter(({ native }) => native === undefined).length);
+    const sent = tools.map(({ name, description, inputSchema, native }): JsonObject => {
+      if (native !== undefined) return native;
+      const { schema, strict } = strictSchema(inputSchema);
+      if (strict) this.#strict.set(name, inputSchema);
+      return { type: 'function', name, description, parameters: schema, strict, ...(isDeferring ? { defer_loading: true } : {}) };
+    });
+    return [...sent, ...hosted] as unknown as OpenAI.Responses.Tool[];
   }
 
   #request(): OpenAI.Responses.ResponseCreateParamsNonStreaming {
@@ -111,7 +151,7 @@ class ResponsesConversation implements Conversation {
       temperature,
       reasoning,
       tool_choice: this.#tools.length === 0 ? undefined : toolChoice,
-      truncation,
+      truncation: truncation ?? (this.#tools.some(({ type }) => type === 'computer') ? 'auto' : undefined),
       parallel_tool_calls: this.#tools.length === 0 ? undefined : parallelToolCalls,
       include: citationsEnabled ? ['web_search_call.action.sources'] : undefined,
     }) as unknown as OpenAI.Responses.ResponseCreateParamsNonStreaming;
@@ -150,68 +190,6 @@ function failure(error: { code: string | null; message: string } | null): Error 
   return Object.assign(new Error(error?.message ?? 'the response failed'), { type: error?.code });
 }
 
-function turnOf(response: Responses, strict: ReadonlyMap<string, JsonObject>): ModelTurn {
-  const parts = response.output.flatMap((item) => (item.type === 'message' ? item.content : []));
-  const texts = parts.flatMap((part) => (part.type === 'output_text' ? [part.text] : []));
-  const refusals = parts.flatMap((part) => (part.type === 'refusal' ? [part.refusal] : []));
-  const thoughts = response.output.flatMap((item) => (item.type === 'reasoning' ? item.summary.map(({ text }) => text) : []));
-  const toolCalls = response.output.flatMap((item): ToolCall[] =>
-    item.type === 'function_call'
-      ? [{ id: item.call_id, name: item.name, arguments: argumentsOf(item.arguments, strict.get(item.name)) }]
-      : [],
-  );
-  const { usage } = response;
-  return {
-    content: texts.length === 0 ? (refusals.length === 0 ? null : refusals.join('')) : texts.join(''),
-    ...(thoughts.length === 0 ? {} : { reasoning: thoughts.join('\n') }),
-    ...(refusals.length === 0 ? {} : { refusal: refusals.join('') }),
-    toolCalls,
-    done: toolCalls.length === 0,
-    finishReason: response.incomplete_details?.reason ?? (toolCalls.length === 0 ? 'stop' : 'tool_calls'),
-    citations: parts.flatMap((part) =>
-      part.type === 'output_text' ? part.annotations.flatMap((note) => citationOf(note, part.text)) : [],
-    ),
-    model: response.model,
-    raw: response,
-    ...(usage === undefined || usage === null
-      ? {}
-      : {
-          usage: {
-            promptTokens: usage.input_tokens,
-            completionTokens: usage.output_tokens,
-            cachedTokens: usage.input_tokens_details?.cached_tokens ?? 0,
-            llmCallCount: 1,
-          },
-        }),
-  };
-}
-
-type Annotation = OpenAI.Responses.ResponseOutputText['annotations'][number];
-
-function citationOf(note: Annotation, text: string): NonNullable<ModelTurn['citations']> {
-  if (note.type === 'url_citation') {
-    const { start_index: startIndex, end_index: endIndex } = note;
-    return [{ type: 'url_citation', text: text.slice(startIndex, endIndex), source: note.url, title: note.title, startIndex, endIndex }];
-  }
-  return note.type === 'file_citation' ? [{ type: 'file_citation', text: '', source: note.file_id, title: note.filename }] : [];
-}
-
-/** @param schema the tool's own, when the model was given its strict form */
-function argumentsOf(text: string, schema: JsonObject | undefined): JsonObject | string {
-  const args = parseArguments(text);
-  return typeof args === 'string' || schema === undefined ? args : dropNulls(args, schema);
-}
-
-/** A model's arguments: an object, or the text as it is where that is no JSON object. */
-export function parseArguments(text: string): JsonObject | string {
-  try {
-    const value = parseJson(text === '' ? '{}' : text);
-    return isPlainObject(value) ? value : text;
-  } catch {
-    return text; // a malformed call keeps its text: it is answered, never executed
-  }
-}
-
 function messageItem({ role, content }: PromptMessage): Item {
   if (role === 'assistant') return { role, content: content.text ?? '' };
   return { role, content: [inputPart(content)] };
@@ -233,10 +211,6 @@ function inputPart(block: ContentBlock): InputPart {
 
 function textPart(text: string): OpenAI.Responses.ResponseInputText {
   return { type: 'input_text', text };
-}
-
-export function dataUrl(block: ContentBlock): string {
-  return `data:${block.mimeType ?? 'image/png'};base64,${block.data ?? ''}`;
 }
 
 function withoutUndefined<T extends object>(value: T): T {

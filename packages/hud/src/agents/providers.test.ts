@@ -97,8 +97,18 @@ describe.each(CASES)('$vendor, streamed: $stream', ({ vendor, stream }) => {
     await using model = await talk(vendor, [{ toolCalls: [{ name: 'weather', arguments: text }] }, { text: 'Sorry.' }], { stream });
     const turn = await model.ask();
     if (vendor === 'gemini') {
-      // its API keeps such a call to itself
-      expect(turn).toMatchObject({ toolCalls: [], content: null, finishReason: 'MALFORMED_FUNCTION_CALL' });
+      // Its API keeps such a call to itself, and takes no answer to it but a sentence.
+      expect(turn).toMatchObject({
+        toolCalls: [{ name: 'weather', arguments: expect.any(String) as string }],
+        done: false,
+        finishReason: 'MALFORMED_FUNCTION_CALL',
+      });
+      model.conversation.addResults((turn.toolCalls ?? []).map((call) => ({ call, result: textResult('No JSON.', true) })));
+      expect(await model.ask()).toMatchObject({ content: 'Sorry.' });
+      expect(model.server.requests[1]?.messages.at(-1)).toMatchObject({
+        role: 'user',
+        text: expect.stringContaining('Make it again') as string,
+      });
       return;
     }
     expect(turn.toolCalls).toMatchObject([{ name: 'weather', arguments: text }]);

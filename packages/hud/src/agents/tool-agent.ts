@@ -10,7 +10,8 @@ import { responderOf, type AutoRespond } from './auto-respond.ts';
 import { TRUNCATED, costUsd, type ToolAgentConfig } from './config.ts';
 import type { Conversation, ModelAdapter, ModelTurn } from './model.ts';
 import { RESPONSE_TIMEOUT_S, checkSeconds } from './stream-patience.ts';
-import { capabilityTools } from './tools/capability-tools.ts';
+import { mcpTools } from './tools/mcp.ts';
+import { openReach } from './tools/reach.ts';
 import { textResult, type AgentTool } from './tools/tool.ts';
 
 const DEFAULT_MAX_STEPS = 10;
@@ -35,8 +36,8 @@ export function toolAgent<C extends ToolAgentConfig>(name: string, config: C, ma
   };
 }
 
-/** A task's row may come from anywhere: it must not send the caller's key to a server that the row names. */
-const CALLERS_ONLY = new Set(['apiKey', 'baseUrl', 'via', 'onText', 'price']);
+/** A task's row may come from anywhere: it must not send the caller's key elsewhere, buy tools, or wave safety checks through. */
+const CALLERS_ONLY = new Set(['apiKey', 'baseUrl', 'via', 'onText', 'price', 'hostedTools', 'computer']);
 const ALIASES: Record<string, string> = { modelName: 'model', checkpointName: 'model' };
 
 /** Rows spell settings as the wire does, `max_tokens`; nulls and whatever is the caller's to say change nothing. */
@@ -59,18 +60,33 @@ interface Loop {
   adapter: ModelAdapter;
   conversation: Conversation;
   tools: readonly AgentTool[];
+  /** Losses of the shell since a tool last came to a result. */
+  shellLosses: number;
   config: LoopConfig;
   signal: AbortSignal;
 }
 
 /** Rejects when the model's API fails, and leaves no answer then: whoever runs the agent records and grades. */
 async function drive(run: Run, { signal }: AgentContext, adapter: ModelAdapter, config: LoopConfig): Promise<void> {
-  const tools = await withSignal(capabilityTools(run, config), signal);
+  const tools = await withSignal(toolsOf(run, adapter, config), signal);
   const conversation = adapter.begin({ messages: run.promptMessages, tools, systemPrompt: config.systemPrompt });
-  const { content, reason } = await takeTurns({ run, adapter, conversation, tools, config, signal });
+  const { content, reason } = await takeTurns({ run, adapter, conversation, tools, shellLosses: 0, config, signal });
   run.trace.content = content;
   run.trace.stopReason = reason;
   run.trace.status = 'completed';
+}
+
+/** The API's own tools over shell and screen, where it has some, then those of all MCP servers. */
+async function toolsOf(run: Run, adapter: ModelAdapter, config: LoopConfig): Promise<AgentTool[]> {
+  const { toolPatienceSeconds } = config;
+  const reach = await openReach(run, adapter.model, config);
+  const own = (await adapter.tools?.(reach)) ?? [];
+  const served = await mcpTools(reach.mcp, toolPatienceSeconds === undefined ? {} : { patienceMs: toolPatienceSeconds * 1000 });
+  const clash = served.find(({ name }) => own.some((tool) => tool.name === name));
+  if (clash === undefined) return [...own, ...served];
+  throw new HudError('CAPABILITY_FAILED', `An MCP tool is called '${clash.name}', as a tool of the agent is.`, {
+    hint: 'Rename it on its server.',
+  });
 }
 
 interface End {
@@ -185,7 +201,11 @@ async function callTools(loop: Loop, calls: readonly ToolCall[]): Promise<{ call
 /** The environment, or a server of its tools, is gone: nothing a model could react to. */
 const LOST: ReadonlySet<string> = new Set(['CONNECTION_LOST', 'CAPABILITY_FAILED']);
 
-async function callTool({ tools, config, signal }: Loop, call: ToolCall): Promise<ToolResult> {
+/** A shell may come back between two commands; three losses in a row mean that it does not. */
+const MAX_SHELL_LOSSES = 3;
+
+async function callTool(loop: Loop, call: ToolCall): Promise<ToolResult> {
+  const { tools, config, signal } = loop;
   if (!isPlainObject(call.arguments)) return malformed(call);
   const tool = tools.find((candidate) => candidate.name === call.name);
   if (tool === undefined) return textResult(`unknown tool: '${call.name}'`, true);
@@ -194,10 +214,13 @@ async function callTool({ tools, config, signal }: Loop, call: ToolCall): Promis
   using _timer = nodeHost.setTimer(seconds * 1000, () => timeout.abort());
   const either = AbortSignal.any([signal, timeout.signal]);
   try {
-    return await withSignal(tool.execute(call.arguments, { signal: either }), either);
+    const result = await withSignal(tool.execute(call.arguments, { signal: either }), either);
+    loop.shellLosses = 0;
+    return result;
   } catch (error) {
     signal.throwIfAborted();
-    if (isHudError(error) && LOST.has(error.code)) throw error;
+    if (isHudError(error) && LOST.has(error.code) && (tool.capability !== 'ssh' || ++loop.shellLosses >= MAX_SHELL_LOSSES)) throw error;
+    if (!isHudError(error) || !LOST.has(error.code)) loop.shellLosses = 0;
     if (timeout.signal.aborted)
       return textResult(`${call.name} did not finish within ${seconds} s and was stopped. Try something shorter.`, true);
     return textResult(`tool error: ${messageOf(error)}`, true);

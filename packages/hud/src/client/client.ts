@@ -1,5 +1,5 @@
 /** Calls on one control session, and streams to the capabilities that its environment offers. */
-import { openCapability, type CapabilityClient } from '../capabilities/open.ts';
+import { openCapability, type CapabilityClient, type CapabilityClients } from '../capabilities/open.ts';
 import type { Host, Stream } from '../host/host.ts';
 import { Capability, matchesCapability } from '../protocol/capability.ts';
 import { decode, encode } from '../protocol/codec.ts';
@@ -114,7 +114,9 @@ export class Client implements AsyncDisposable {
     return (await forwarder).capability;
   }
 
-  /** A managed client for the capability, made once and closed with this one. */
+  /** A managed client for the capability that `ref` (name, protocol or family) means, made once and closed with this one. */
+  open<Family extends keyof CapabilityClients>(ref: Family): Promise<CapabilityClients[Family]>;
+  open(ref: string): Promise<CapabilityClient>;
   async open(ref: string): Promise<CapabilityClient> {
     const capability = await this.#find(ref);
     const clients = (this.#opened ??= new Map());

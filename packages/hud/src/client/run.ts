@@ -69,7 +69,12 @@ export class Run {
     this.prompt = frame.prompt;
     this.bindings = frame.bindings ?? {};
     const messages = promptMessages(frame.prompt);
-    this.record({ source: 'task', startedAt, taskCall: { phase: 'setup', name: this.task.id, arguments: this.task.args } });
+    this.record({
+      source: 'task',
+      startedAt,
+      taskCall: { phase: 'setup', name: this.task.id, arguments: this.task.args },
+      ...isolationOf(client),
+    });
     if (frame.prompt !== undefined && frame.prompt !== null) this.record({ source: 'user', messages });
   }
 
@@ -159,6 +164,14 @@ export class Run {
     await run.grade(options);
     return run;
   }
+}
+
+/** How far the shells that the environment offers are closed off from its machine: whoever reads the record must know. */
+function isolationOf({ manifest }: Client): { extra?: JsonObject } {
+  const levels = manifest
+    .filter(({ params }) => typeof params.isolation === 'string')
+    .map(({ name, params }) => [name, params.level ?? { isolation: params.isolation }]);
+  return levels.length === 0 ? {} : { extra: { isolation: Object.fromEntries(levels) as JsonObject } };
 }
 
 /** What the environment reports while grading is the grader's, unless the connection itself broke. */

@@ -1,9 +1,26 @@
 /** What a run did, in memory: its steps, how it stopped, and the answer. */
 import type { HudError } from '../protocol/errors.ts';
+import type { JsonObject } from '../protocol/json.ts';
 import type { Step, StopReason, TraceStatus } from '../protocol/trace.ts';
 
 /** Who wants each step as it is recorded. Must not throw; called before `record` returns. */
 export type StepSink = (step: Step) => void;
+
+/** What happened to files of the environment. */
+export interface FileReport {
+  /** `setup`: before the agent; `snapshot`: what there is when it begins; `capture`: whole documents. */
+  kind: 'setup' | 'snapshot' | 'diff' | 'capture';
+  /** As the environment told it. */
+  payload: JsonObject;
+  /** ISO 8601, UTC. */
+  startedAt: string;
+  endedAt: string;
+  /** The last step recorded when the environment was asked. */
+  stepId?: number;
+}
+
+/** As {@link StepSink}, for files. */
+export type FileSink = (report: FileReport) => void;
 
 export class Trace {
   /** 32 hex digits. */
@@ -17,13 +34,16 @@ export class Trace {
   fault: HudError | undefined;
   extra: Record<string, unknown> = {};
   readonly #sink: StepSink | undefined;
+  readonly #fileSink: FileSink | undefined;
+  readonly #listeners = new Set<StepSink>();
   readonly #now: () => number;
   readonly #recordedLength: number;
   #isSealed = false;
 
   /** @param options `recordedLength`: how many steps the record holds of a run that ended earlier; they are not in `steps` */
-  constructor(traceId: string, options: { sink?: StepSink; now?: () => number; recordedLength?: number } = {}) {
+  constructor(traceId: string, options: { sink?: StepSink; fileSink?: FileSink; now?: () => number; recordedLength?: number } = {}) {
     this.traceId = traceId;
+    this.#fileSink = options.fileSink;
     this.#recordedLength = options.recordedLength ?? 0;
     this.#sink = options.sink;
     this.#now = options.now ?? Date.now;
@@ -46,7 +66,23 @@ export class Trace {
     const recorded: Step = { ...step, stepId: this.steps.length + 1, endedAt };
     this.steps.push(recorded);
     this.#sink?.(recorded);
+    for (const listener of this.#listeners) listener(recorded);
     return recorded;
+  }
+
+  /** Somebody records what happens to files. */
+  get wantsFiles(): boolean {
+    return this.#fileSink !== undefined;
+  }
+
+  recordFiles(report: FileReport): void {
+    if (!this.#isSealed) this.#fileSink?.(report);
+  }
+
+  /** Hears of each step after it was recorded, until disposed of. */
+  listen(listener: StepSink): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
   get isError(): boolean {

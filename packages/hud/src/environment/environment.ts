@@ -3,7 +3,13 @@ import { Capability, type CapabilityInit } from '../protocol/capability.ts';
 import { HudError, messageOf } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import type { Task } from '../protocol/task.ts';
+import { declareChromium, type Chromium, type ChromiumOptions } from './chromium.ts';
+import { declareDesktop, type Desktop, type DesktopOptions } from './desktop.ts';
+import { declareMcp, type McpEndpoint, type McpOptions, type McpSource } from './mcp.ts';
 import type { StandardSchema } from './schema.ts';
+import { declareWorkspace } from './workspace/declare.ts';
+import type { WorkspaceOptions } from './workspace/workspace-options.ts';
+import type { Workspace } from './workspace/workspace.ts';
 import {
   makeTemplate,
   mintTask,
@@ -131,6 +137,30 @@ export class Environment {
     this.#capabilities.delete(parsed.data.name); // so that it moves to the end
     this.#capabilities.set(parsed.data.name, parsed.data);
     return parsed.data;
+  }
+
+  /**
+   * Offers a shell in a sandbox around a folder, `ssh/2`, and tracks the folder's files.
+   * @param root made when the environment starts
+   * @throws HudError BAD_ARGUMENT for options that contradict each other
+   */
+  workspace(root: string, options: WorkspaceOptions = {}): Workspace {
+    return declareWorkspace(this, root, options);
+  }
+
+  /** Offers a browser, `cdp/1.3`, clean for each task. */
+  chromium(options: ChromiumOptions = {}): Chromium {
+    return declareChromium(this, options);
+  }
+
+  /** Offers a desktop of its own, `rfb/3.8`: an X server with a window manager. */
+  desktop(options: DesktopOptions = {}): Desktop {
+    return declareDesktop(this, options);
+  }
+
+  /** Offers the tools of an MCP server, which runs while the environment does. */
+  mcp(server: McpSource, options: McpOptions = {}): McpEndpoint {
+    return declareMcp(this, server, options);
   }
 
   /** @throws HudError CAPABILITY_NOT_FOUND */

@@ -10,6 +10,7 @@ import { UNGRADED } from '../protocol/grade.ts';
 import type { ProviderContext, ProviderObject, RuntimeLease } from '../runtime/provider.ts';
 import type { Leases } from '../store/index.ts';
 import type { Phase } from './contract.ts';
+import { trackFiles } from './file-tracking.ts';
 import { agentTimeout } from './timeouts.ts';
 import { Scope } from './scope.ts';
 import { verdictOf, type Faults } from './verdict.ts';
@@ -80,8 +81,10 @@ async function drive(run: Run, place: Place, state: DriveState): Promise<void> {
   enter('starting task');
   // Calls are not given the signal: an interrupt must find the connection open, to cancel the task on it.
   await run.begin(client);
+  const files = await scope.use(trackFiles(client, run.trace, { host: place.host, signal: place.interrupt.signal }));
   enter('agent loop');
   faults.agent = await act(run, place, client, runtime);
+  await files.finish();
   enter('grading');
   await gradeBestEffort(run, place.interrupt.signal, faults, runtime);
   if (run.task.verifier === undefined) return;

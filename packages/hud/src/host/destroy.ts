@@ -3,6 +3,7 @@ import { readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { endGroup, groupsNamed } from './cgroup.ts';
 import { startTime } from './owner.ts';
 
 /** Every process that serves an environment, and whatever it starts, has this variable: the id of its lease. */
@@ -56,11 +57,23 @@ const ROUND_MS = 10;
 async function sweep(tags: readonly string[]): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     const found = taggedProcesses(tags);
-    if (found.length === 0) return;
+    if (found.length === 0) return await endGroups(tags);
     for (const pid of found) kill(pid);
     await new Promise((resolve) => setTimeout(resolve, ROUND_MS));
   }
   throw new Error(`processes ${taggedProcesses(tags).join(', ')} survive SIGKILL`);
+}
+
+/** The control groups of sandboxes that tagged processes had; {@link groupPrefix} begins their names. */
+async function endGroups(tags: readonly string[]): Promise<void> {
+  const prefixes = tags.map(groupPrefix);
+  const left = groupsNamed((name) => prefixes.some((prefix) => name.startsWith(prefix)));
+  await Promise.all(left.map(endGroup));
+}
+
+/** How the names of all control groups begin that limit something on behalf of a lease. */
+export function groupPrefix(leaseId: string): string {
+  return `hud-${leaseId}-`;
 }
 
 /** Pids of the living processes whose environment holds one of the tags; never this process. Linux only. */

@@ -4,4 +4,4 @@
  * Start with `span.ts`.
  * @module
  */
-export { spanStep, stepSpan } from './span.ts';
+export { filesSpan, spanStep, stepSpan } from './span.ts';

@@ -1,4 +1,4 @@
-/** A recorded step as a span, the form in which it is stored and sent, and back. */
+/** A recorded step, or what happened to files, as a span, the form in which it is stored and sent; and a step back. */
 import type { Host } from '../host/host.ts';
 import { decode, encode, snakeCase } from '../protocol/codec.ts';
 import { HudError, isHudError } from '../protocol/errors.ts';
@@ -29,6 +29,41 @@ export function stepSpan(step: Step, trace: { traceId: string; runId?: string },
       'hud.schema': STEP_SCHEMA,
       'hud.task_run_id': trace.runId ?? trace.traceId,
       'hud.payload': payloadOf(step),
+    },
+    events: [],
+  };
+}
+
+export const FILES_SCHEMA = 'hud.filetracking.v1';
+
+/** What happened to an environment's files, as it is stored and sent. */
+export interface FilesRecord {
+  kind: 'setup' | 'snapshot' | 'diff' | 'capture';
+  payload: JsonObject;
+  /** ISO 8601, UTC. */
+  startedAt: string;
+  endedAt: string;
+  stepId?: number;
+}
+
+/** @param trace as for {@link stepSpan} */
+export function filesSpan(files: FilesRecord, trace: { traceId: string; runId?: string }, host: Host): Span {
+  const endTime = utcMicroseconds(files.endedAt) ?? new Date(host.now()).toISOString().replace('Z', '000Z');
+  return {
+    name: `filetracking.${files.kind}`,
+    traceId: normalizeTraceId(trace.traceId),
+    spanId: host.randomHex(8),
+    parentSpanId: null,
+    kind: 'INTERNAL',
+    startTime: utcMicroseconds(files.startedAt) ?? endTime,
+    endTime,
+    statusCode: 'OK',
+    statusMessage: null,
+    attributes: {
+      'hud.schema': FILES_SCHEMA,
+      'hud.task_run_id': trace.runId ?? trace.traceId,
+      'hud.payload': files.payload,
+      ...(files.stepId === undefined ? {} : { 'hud.step_id': files.stepId }),
     },
     events: [],
   };

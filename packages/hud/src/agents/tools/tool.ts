@@ -8,6 +8,12 @@ export interface AgentTool {
   readonly description: string;
   /** JSON Schema of the arguments, an object. */
   readonly inputSchema: JsonObject;
+  /** The vendor's own declaration, sent in place of a function with that schema; keys as that API spells them. */
+  readonly native?: JsonObject;
+  /** What the API must be asked for before it takes `native`. */
+  readonly beta?: string;
+  /** Whose it is. A lost shell is told to the model, and only the third loss in a row ends the run. */
+  readonly capability?: 'ssh' | 'screen' | 'mcp';
   /**
    * Runs the tool. An ordinary failure (a non-zero exit, a refused path) is a result with `isError`,
    * so that the model can react; a rejection counts as one too, except when the signal fired.

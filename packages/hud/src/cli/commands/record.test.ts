@@ -220,7 +220,18 @@ test('doctor looks at everything, shows no key, and succeeds when nothing is bro
   expect(code).toBe(0);
   expect(stdout).not.toContain('do-not-show');
   const findings = JSON.parse(stdout) as { name: string; level: string; detail: string; advice?: string }[];
-  expect(findings.map(({ name }) => name)).toEqual(['node', 'record', 'cache', 'keys', 'port', 'bubblewrap', 'docker', 'python']);
+  expect(findings.map(({ name }) => name)).toEqual([
+    'node',
+    'record',
+    'cache',
+    'keys',
+    'port',
+    'bubblewrap',
+    'chromium',
+    'desktop',
+    'docker',
+    'python',
+  ]);
   expect(findings.find(({ name }) => name === 'keys')).toEqual({ name: 'keys', level: 'ok', detail: 'OPENAI_API_KEY' });
   for (const finding of findings) expect(finding.level === 'ok' || finding.advice !== undefined).toBe(true);
 });

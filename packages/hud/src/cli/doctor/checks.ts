@@ -31,6 +31,8 @@ export async function examine(context: Context): Promise<Finding[]> {
 
     port(),
     tool('bubblewrap', 'bwrap', ['--version'], 'Install bubblewrap: shells that environments offer are isolated with it.'),
+    tool('chromium', 'chromium', ['--version'], 'Install chromium: the browser that environments offer with env.chromium().'),
+    tool('desktop', 'Xtigervnc', ['-version'], 'Install tigervnc-standalone-server and openbox: the desktop of env.desktop().'),
     tool(
       'docker',
       'docker',
@@ -153,7 +155,7 @@ const TOOL_MS = 10_000;
 async function tool(name: string, command: string, args: readonly string[], advice: string): Promise<Finding> {
   try {
     const { stdout } = await promisify(execFile)(command, args, { timeout: TOOL_MS });
-    return { name, level: 'ok', detail: literalLine(stdout) || 'present' };
+    return { name, level: 'ok', detail: literalLine(stdout.split('\n')[0] ?? '') || 'present' };
   } catch (error) {
     const { code, stderr } = error as { code?: unknown; stderr?: string };
     const lastLine = stderr?.trim().split('\n').at(-1);

@@ -4,14 +4,14 @@ import { isPlainObject, type JsonObject } from '../../protocol/index.ts';
 import type { ModelMessage, ModelRequest, ModelTurn, ReplayedCall } from '../model-script.ts';
 import { appendToolResult, assertPaired, joinSystem, objectsIn, readArguments, readContent, stringIn } from './conversation.ts';
 import { badRequest, sse, type Dialect, type ErrorDetails, type WireRequest } from './dialect.ts';
-import { callsOf, citationsOf, finishReasonOf, pieces, usageOf } from './turn.ts';
+import { callsOf, citationsOf, finishReasonOf, pieces, usageOf, type Call } from './turn.ts';
 
 export const anthropic: Dialect = { name: 'anthropic', idHeader: 'request-id', parse, reply, stream, error };
 
 type Block =
   | { type: 'thinking'; thinking: string; signature: string }
   | { type: 'text'; text: string; citations: JsonObject[] | null }
-  | { type: 'tool_use'; id: string; name: string; input: JsonObject | string; caller: { type: 'direct' } };
+  | { type: 'tool_use'; id: string; name: string; toolset_name?: string; input: JsonObject | string; caller: { type: 'direct' } };
 
 interface Message extends JsonObject {
   content: Block[];
@@ -84,7 +84,10 @@ function readMessage(message: JsonObject, messages: ModelMessage[]): void {
 }
 
 function readCall(block: JsonObject): ReplayedCall {
-  return { id: stringIn(block['id']), name: stringIn(block['name']), arguments: readArguments(block['input']) };
+  const [name, toolset] = [stringIn(block['name']), stringIn(block['toolset_name'])];
+  const args = readArguments(block['input']);
+  if (toolset === '') return { id: stringIn(block['id']), name, arguments: args };
+  return { id: stringIn(block['id']), name: toolset, arguments: isPlainObject(args) ? { ...args, action: name } : args };
 }
 
 function reply(request: ModelRequest, turn: ModelTurn): Message {
@@ -128,11 +131,18 @@ function blocksOf(request: ModelRequest, turn: ModelTurn): Block[] {
     ...callsOf(request, turn, 'toolu').map((call) => ({
       type: 'tool_use' as const,
       id: call.id,
-      name: call.name,
-      input: call.object ?? call.text,
+      ...toolOf(request, call),
       caller: { type: 'direct' as const },
     })),
   ];
+}
+
+/** Where the request offers a toolset, its actions are tools of their own. */
+function toolOf({ body }: ModelRequest, { name, object, text }: Call): { name: string; toolset_name?: string; input: JsonObject | string } {
+  const isSet = objectsIn(body['tools']).some((tool) => stringIn(tool['type']).startsWith(`${name}_toolset_`));
+  if (!isSet || object === undefined) return { name, input: object ?? text };
+  const { action, ...input } = object;
+  return { name: stringIn(action), toolset_name: name, input };
 }
 
 function stream(body: JsonObject): string[] {

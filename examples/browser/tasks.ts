@@ -1,0 +1,1 @@
+export { tasks } from './env.ts';
