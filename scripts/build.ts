@@ -30,6 +30,7 @@ const ENTRIES = {
   cli: 'cli/main.ts',
   author: 'environment/author.ts',
   'serve-child': 'environment/serve-child.ts',
+  'file-tracking-worker': 'environment/file-tracking/worker.ts',
 };
 
 /** Development dependencies that become part of the CLI; any other package stays an import, but for {@link SMALL_ZOD}. */

@@ -4,9 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HudError, messageOf } from '../protocol/errors.ts';
 import { PROTOCOLS } from '../protocol/capability.ts';
-import { chromiumCommands, findChromium, type ChromiumCommand } from './chromium-command.ts';
-import { cleanBrowser } from './chromium-pages.ts';
-import { startDaemon, type Daemon } from './daemon.ts';
+import type { ChromiumCommand } from './chromium-command.ts';
+import type { Daemon } from './daemon.ts';
 import type { Environment } from './environment.ts';
 
 export interface ChromiumOptions {
@@ -67,7 +66,8 @@ export function declareChromium(environment: Environment, options: ChromiumOptio
     await stopped?.daemon.stop();
     if (stopped !== undefined) await removeProfile(stopped.profile);
   };
-  const clean = async (): Promise<void> => await cleanBrowser(current().port, { url: await startUrl(), width, height });
+  const clean = async (): Promise<void> =>
+    await (await import('./chromium-pages.ts')).cleanBrowser(current().port, { url: await startUrl(), width, height });
   const renew = async (): Promise<void> => {
     const { port, hasEnded } = current();
     try {
@@ -110,6 +110,7 @@ function urlOf({ port }: Running): string {
 
 /** The best protected way of running it that works here; what is lost by a lesser one is a warning. */
 async function launch(environment: Environment, options: ChromiumOptions, { port, url }: { port: number; url: string }): Promise<Running> {
+  const { chromiumCommands, findChromium } = await import('./chromium-command.ts'); // only who declares one pays for it
   const executable = await findChromium(options.executable);
   const failures: unknown[] = [];
   for (const makeCommand of chromiumCommands(options.sandbox)) {
@@ -138,6 +139,7 @@ async function run(
   if (uid !== undefined) await chown(profile, uid, uid);
   let port = wanted;
   let running: Running | undefined;
+  const { startDaemon } = await import('./daemon.ts');
   const daemon = await startDaemon({
     what: 'Chromium',
     command,

@@ -7,8 +7,8 @@ import { sleep } from '../host/host.ts';
 import { nodeHost } from '../host/node.ts';
 import { PROTOCOLS } from '../protocol/capability.ts';
 import { HudError } from '../protocol/errors.ts';
-import { startDaemon, type Daemon } from './daemon.ts';
-import { startDesktopServer, type DesktopServer } from './desktop-server.ts';
+import type { Daemon } from './daemon.ts';
+import type { DesktopServer } from './desktop-server.ts';
 import type { Environment } from './environment.ts';
 
 export interface DesktopOptions {
@@ -91,6 +91,7 @@ export function declareDesktop(environment: Environment, options: DesktopOptions
   environment.initialize(async () => {
     const onExit = (what: string, how: string): void => environment.warn(`desktop '${name}': ${what} ended: ${how}`);
     const windowManager = options.windowManager ?? 'openbox';
+    const { startDesktopServer } = await import('./desktop-server.ts'); // only who declares one pays for it
     server = await startDesktopServer({ name, width, height, depth, windowManager, password: options.password, onExit });
     await begin();
     const { display, port, password } = server;
@@ -132,6 +133,7 @@ function checkPassword(password: string | undefined): void {
 
 async function launchProgram(server: DesktopServer, env: Record<string, string> | undefined, app: AppCommand): Promise<Daemon> {
   const { uid } = server;
+  const { startDaemon } = await import('./daemon.ts');
   return await startDaemon({
     what: `'${app.command}' on the desktop`,
     command: app.command,

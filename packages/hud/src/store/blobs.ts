@@ -1,11 +1,13 @@
 /** Bytes named by their SHA-256, one file each. */
 import { createHash, randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { HudError } from '../protocol/errors.ts';
 
 export class Blobs {
   readonly #directory: string;
+  readonly #writing = new Map<string, Promise<void>>();
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -14,10 +16,39 @@ export class Blobs {
   /** @returns the name; the file is complete and on disk then */
   async put(bytes: Uint8Array): Promise<string> {
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const path = this.#path(sha256);
-    const present = await stat(path).catch(absent);
-    if (present?.size !== bytes.length) await this.#write(path, bytes);
+    await this.write(sha256, bytes);
     return sha256;
+  }
+
+  /**
+   * {@link put} under a name that is known. Whoever writes the same meanwhile waits for the same file.
+   * @param sha256 of these bytes
+   */
+  async write(sha256: string, bytes: Uint8Array): Promise<void> {
+    let writing = this.#writing.get(sha256);
+    if (writing === undefined) {
+      writing = this.#writeOnce(sha256, bytes).finally(() => this.#writing.delete(sha256));
+      this.#writing.set(sha256, writing);
+    }
+    await writing;
+  }
+
+  /** {@link write}, with the event loop stopped for as long as that takes. */
+  writeNow(sha256: string, bytes: Uint8Array): void {
+    const path = this.#path(sha256);
+    if (statSync(path, { throwIfNoEntry: false })?.size === bytes.length && !this.#writing.has(sha256)) return;
+    const folder = dirname(path);
+    const created = mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const temporary = temporaryOf(path);
+    try {
+      writeFileSync(temporary, bytes, { flag: 'wx', mode: 0o600, flush: true });
+      renameSync(temporary, path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
+    syncFolderNow(folder);
+    if (created !== undefined) syncFolderNow(dirname(created));
   }
 
   /**
@@ -33,11 +64,17 @@ export class Blobs {
     });
   }
 
+  async #writeOnce(sha256: string, bytes: Uint8Array): Promise<void> {
+    const path = this.#path(sha256);
+    const present = await stat(path).catch(absent);
+    if (present?.size !== bytes.length) await this.#write(path, bytes);
+  }
+
   /** Under another name first, so that no reader and no crash ever meets half a file. */
   async #write(path: string, bytes: Uint8Array): Promise<void> {
     const folder = dirname(path);
     const created = await mkdir(folder, { recursive: true, mode: 0o700 });
-    const temporary = `${path}.${randomBytes(6).toString('hex')}`;
+    const temporary = temporaryOf(path);
     try {
       const file = await open(temporary, 'wx', 0o600);
       try {
@@ -60,6 +97,10 @@ export class Blobs {
   }
 }
 
+function temporaryOf(path: string): string {
+  return `${path}.${randomBytes(6).toString('hex')}`;
+}
+
 /** A new name outlives a power cut only once its folder is on disk too. */
 async function syncFolder(path: string): Promise<void> {
   if (process.platform === 'win32') return; // has no way to ask for it
@@ -68,6 +109,16 @@ async function syncFolder(path: string): Promise<void> {
     await folder.sync();
   } finally {
     await folder.close();
+  }
+}
+
+function syncFolderNow(path: string): void {
+  if (process.platform === 'win32') return;
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
   }
 }
 

@@ -7,5 +7,6 @@
 export { claimJob, interruption, JOB_LEASE, Leases, type HeldLease, type JobClaim, type LeaseInit } from './leases.ts';
 export { keepReaping, listOrphans, reap, type Reaped } from './reaper.ts';
 export { checkWhole, type CheckOptions, type Integrity } from './integrity.ts';
+export { readReference, type BlobReference } from './blob-reference.ts';
 export { openStore, type StoreOptions } from './sqlite.ts';
-export { SPAN_FLUSH_MS, type JobFilter, type Page, type Paged, type Store } from './store.ts';
+export { SPAN_FLUSH_MS, type JobFilter, type Page, type Paged, type SpanPage, type Store } from './store.ts';

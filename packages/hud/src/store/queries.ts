@@ -7,6 +7,7 @@ import { JobRecord, Lease, RunRecord, TaskRecord } from '../protocol/record.ts';
 import { Span } from '../protocol/trace.ts';
 import { decode } from '../protocol/codec.ts';
 import { fromRow, parseCell, type Cell, type Row } from './rows.ts';
+import { mayRefer } from './span-blobs.ts';
 import type { JobFilter, Page, Paged } from './store.ts';
 
 /** Runs one query. Places are `?`, taken in order. */
@@ -104,7 +105,14 @@ export async function getRun(read: Read, traceIdOrPrefix: string): Promise<RunRe
   return row === undefined ? undefined : runOf(row);
 }
 
-export async function listSpans(read: Read, traceId: string, page: Page): Promise<Paged<Span>> {
+/** As it is kept. */
+export interface KeptSpan {
+  span: Span;
+  /** It may hold references to blobs. */
+  mayRefer: boolean;
+}
+
+export async function listSpans(read: Read, traceId: string, page: Page): Promise<Paged<KeptSpan>> {
   const [after = -1] = page.cursor === undefined ? [] : openCursor(page.cursor, ['number']);
   const rows = await read(
     'SELECT seq, body FROM spans WHERE trace_id = ? AND seq > ? ORDER BY seq LIMIT ?',
@@ -119,7 +127,7 @@ export async function listSpans(read: Read, traceId: string, page: Page): Promis
     ({ body }) => {
       const span = decode(Span, parseCell(body), { what: 'A span of the store', code: 'STORE_DAMAGED' });
       if (span.traceId !== traceId) throw inconsistent(`a span of ${span.traceId} is listed under ${traceId}`);
-      return span;
+      return { span, mayRefer: mayRefer(String(body)) };
     },
   );
 }

@@ -1,41 +1,68 @@
-/** Spans on their way to disk: they leave memory only when the database has them. */
+/** Spans on their way to disk: their blobs first, then they; they leave memory only when the database has them. */
 import type { Host, Timer } from '../host/host.ts';
 import { encode } from '../protocol/codec.ts';
 import type { HudError } from '../protocol/errors.ts';
-import { stringifyJson } from '../protocol/json.ts';
+import { stringifyJson, type JsonObject } from '../protocol/json.ts';
 import { Span } from '../protocol/trace.ts';
+import type { Blobs } from './blobs.ts';
 import type { Database } from './database.ts';
-import type { Cell } from './rows.ts';
+import type { Cell, Row } from './rows.ts';
+import { takeBlobs, type SpanBlob } from './span-blobs.ts';
+import { INSERT_BLOB, runOn } from './statements.ts';
 import { SPAN_FLUSH_MS } from './store.ts';
+import { storeError } from './store-errors.ts';
 
 const MAX_SPANS = 10_000;
 const MAX_BYTES = 8 * 1024 * 1024;
+const MAX_BLOB_BYTES = 64 * 1024 * 1024;
 /** What one transaction takes: some 15 ms, so that the event loop never waits long. */
 const CHUNK_SPANS = 1024;
 const CHUNK_BYTES = 2 * 1024 * 1024;
 /** Pause before another try after a failure, in milliseconds. */
 const RETRY_MS = 1_000;
+/** Blobs that are written at once; each waits for the disk. */
+const LANES = 4;
 
 interface Chunk {
   rows: Cell[][];
   bytes: number;
+  /** Those that the rows name and that are not on disk yet, by name. */
+  blobs: Map<string, SpanBlob>;
+  /** Of those that are. */
+  blobRows: Row[];
+  /** Its blobs are being written, or are: rows that name others go elsewhere. */
+  isSealed: boolean;
+}
+
+/** Somebody who waits until this chunk stands before the next write. */
+interface Waiting {
+  chunk: Chunk;
+  resolve: () => void;
+  reject: (error: HudError) => void;
 }
 
 export class SpanQueue {
   readonly #database: Database;
+  readonly #blobs: Blobs;
   readonly #host: Host;
   #failed = new AbortController();
   #chunks: Chunk[] = [];
   #spans = 0;
   #bytes = 0;
+  #blobBytes = 0;
+  /** Chunks from the first on that are to be written now. */
+  #wanted = 0;
   /** Transactions asked for and not yet done; each takes the first chunk. */
   #asked = 0;
+  #isStoring = false;
+  #waiting: Waiting[] = [];
   #timer: Timer | undefined;
   #lastError: HudError | undefined;
   #hasLost = false;
 
-  constructor(database: Database, host: Host) {
+  constructor(database: Database, blobs: Blobs, host: Host) {
     this.#database = database;
+    this.#blobs = blobs;
     this.#host = host;
   }
 
@@ -54,71 +81,163 @@ export class SpanQueue {
    * writing failed takes no more: `failed` has told by then.
    */
   push(span: Span): void {
-    const body = stringifyJson(encode(Span, span));
+    const wire = encode(Span, span) as JsonObject;
+    const text = stringifyJson(wire);
     if (this.#isFull()) {
       this.#hasLost = true;
       return;
     }
-    this.#add([span.traceId, span.spanId, span.name, span.startTime, span.endTime, span.statusCode, body], body.length);
+    const { body, blobs } = takeBlobs(wire, text);
+    this.#add([span.traceId, span.spanId, span.name, span.startTime, span.endTime, span.statusCode, body], body.length, blobs);
     // A chunk that is complete need not wait for the clock.
     if (this.#isFull() || this.#chunks.length > this.#asked + 1) this.schedule();
     else this.#timer ??= this.#host.setTimer(SPAN_FLUSH_MS, () => this.schedule());
-    if (this.#isFull()) this.#database.commitNow();
+    if (this.#isFull()) this.writeNow();
   }
 
-  /** Puts everything queued before the next write. */
+  /** Puts everything queued before the next write; what waits for a blob, as soon as that is on disk. */
   schedule(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    while (this.#asked < this.#chunks.length) {
+    this.#wanted = this.#chunks.length;
+    this.#ask();
+  }
+
+  /**
+   * {@link schedule}, and when it has come to that.
+   * @returns undefined when it has already; rejects with a HudError STORE_* when a blob can't be written
+   */
+  scheduled(): Promise<void> | undefined {
+    this.schedule();
+    const chunk = this.#chunks.at(-1);
+    if (chunk === undefined || this.#asked === this.#chunks.length) return undefined;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ chunk, resolve, reject });
+    return promise;
+  }
+
+  /** Writes everything queued before it returns, with the event loop stopped for as long as that takes. */
+  writeNow(): void {
+    try {
+      for (const chunk of this.#chunks.slice(this.#asked)) {
+        for (const { sha256, bytes } of chunk.blobs.values()) this.#blobs.writeNow(sha256, bytes);
+        this.#stored(chunk);
+      }
+    } catch (error) {
+      this.#fail(storeError(error, this.#database.location));
+    }
+    this.schedule();
+    this.#database.commitNow();
+  }
+
+  /** In their order: a chunk whose blobs are on their way holds up those behind it. */
+  #ask(): void {
+    while (this.#asked < this.#wanted) {
+      const chunk = this.#chunks[this.#asked];
+      if (chunk === undefined) return;
+      if (chunk.blobs.size > 0) {
+        if (!this.#isStoring) void this.#store(chunk);
+        return;
+      }
+      chunk.isSealed = true;
       this.#asked += 1;
       this.#database.enqueue({
         isLarge: true,
-        work: (database) => insertSpans(database, this.#chunks[0]?.rows ?? []),
+        work: (database) => insertChunk(database, this.#chunks[0]),
         resolve: () => this.#settle(),
         reject: (error) => this.#settle(error),
+      });
+      this.#waiting = this.#waiting.filter((waiting) => {
+        if (waiting.chunk === chunk) waiting.resolve();
+        return waiting.chunk !== chunk;
       });
     }
   }
 
-  #isFull(): boolean {
-    return this.#spans >= MAX_SPANS || this.#bytes >= MAX_BYTES;
+  /** Never rejects. */
+  async #store(chunk: Chunk): Promise<void> {
+    this.#isStoring = true;
+    chunk.isSealed = true;
+    let failure: HudError | undefined;
+    try {
+      const left = chunk.blobs.values();
+      const lane = async (): Promise<void> => {
+        for (const { sha256, bytes } of left) await this.#blobs.write(sha256, bytes);
+      };
+      await Promise.all(Array.from({ length: LANES }, lane));
+      this.#stored(chunk);
+    } catch (error) {
+      if (chunk.blobs.size > 0) failure = storeError(error, this.#database.location); // otherwise `writeNow` has written them
+    }
+    this.#isStoring = false;
+    if (failure === undefined) this.#ask();
+    else this.#fail(failure);
   }
 
-  #add(row: Cell[], bytes: number): void {
+  #stored(chunk: Chunk): void {
+    for (const { sha256, bytes, mediaType } of chunk.blobs.values()) {
+      chunk.blobRows.push({ sha256, media_type: mediaType, size_bytes: bytes.length });
+      this.#blobBytes -= bytes.length;
+    }
+    chunk.blobs = new Map();
+    chunk.isSealed = true;
+  }
+
+  #isFull(): boolean {
+    return this.#spans >= MAX_SPANS || this.#bytes >= MAX_BYTES || this.#blobBytes >= MAX_BLOB_BYTES;
+  }
+
+  #add(row: Cell[], bytes: number, blobs: readonly SpanBlob[]): void {
     let chunk = this.#chunks.at(-1);
-    if (chunk === undefined || chunk.rows.length >= CHUNK_SPANS || chunk.bytes >= CHUNK_BYTES) {
-      chunk = { rows: [], bytes: 0 };
+    const isClosed = chunk?.isSealed === true && blobs.length > 0;
+    if (chunk === undefined || isClosed || chunk.rows.length >= CHUNK_SPANS || chunk.bytes >= CHUNK_BYTES) {
+      chunk = { rows: [], bytes: 0, blobs: new Map(), blobRows: [], isSealed: false };
       this.#chunks.push(chunk);
     }
     chunk.rows.push(row);
     chunk.bytes += bytes;
     this.#spans += 1;
     this.#bytes += bytes;
+    for (const blob of blobs) {
+      if (chunk.blobs.has(blob.sha256)) continue;
+      chunk.blobs.set(blob.sha256, blob);
+      this.#blobBytes += blob.bytes.length;
+    }
   }
 
   /** The first chunk is on disk, or was refused for what it holds; otherwise it waits for another try. */
   #settle(error?: HudError): void {
     this.#asked -= 1;
+    if (error !== undefined && error.code !== 'BAD_ARGUMENT') return this.#fail(error);
     if (error !== undefined) {
       this.#lastError = error;
       this.#failed.abort(error);
+      this.#hasLost = true;
     }
-    if (error !== undefined && error.code !== 'BAD_ARGUMENT') {
-      this.#timer ??= this.#host.setTimer(RETRY_MS, () => this.schedule(), { unref: true });
-      return;
-    }
-    this.#hasLost ||= error !== undefined;
     const chunk = this.#chunks.shift();
+    this.#wanted = Math.max(0, this.#wanted - 1);
     this.#spans -= chunk?.rows.length ?? 0;
     this.#bytes -= chunk?.bytes ?? 0;
     if (this.#failed.signal.aborted && this.failure === undefined) this.#failed = new AbortController();
+  }
+
+  /** What is queued stays so; whoever waits for it is told. */
+  #fail(error: HudError): void {
+    this.#lastError = error;
+    this.#failed.abort(error);
+    this.#timer ??= this.#host.setTimer(RETRY_MS, () => this.schedule(), { unref: true });
+    for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 }
 
 const COLUMNS = ['trace_id', 'span_id', 'name', 'start_time', 'end_time', 'status_code', 'body'];
 /** Many rows a statement take half the time of one by one; few sizes keep the prepared statements few. */
 const STATEMENTS = [64, 8, 1].map((rows) => ({ rows, sql: insertOf(rows) }));
+
+function insertChunk(database: Database, chunk: Chunk | undefined): void {
+  for (const row of chunk?.blobRows ?? []) runOn(database, INSERT_BLOB, row);
+  insertSpans(database, chunk?.rows ?? []);
+}
 
 function insertSpans(database: Database, rows: readonly Cell[][]): void {
   let at = 0;

@@ -10,9 +10,10 @@ import { Database } from './database.ts';
 import { whileOpen } from './exit.ts';
 import * as queries from './queries.ts';
 import { toRow, type Row } from './rows.ts';
+import { putBack } from './span-blobs.ts';
 import { SpanQueue } from './span-queue.ts';
 import { ADD_TASK, changeRow, FINISH_RUN, INSERT_BLOB, INSERT_JOB, INSERT_RUN, INSERT_TASK, PUT_LEASE, runOn } from './statements.ts';
-import type { JobFilter, Page, Paged, Store } from './store.ts';
+import type { JobFilter, Page, Paged, SpanPage, Store } from './store.ts';
 import { storeError } from './store-errors.ts';
 
 export interface StoreOptions {
@@ -57,12 +58,9 @@ class SqliteStore implements Store {
     this.location = database.location;
     this.#database = database;
     this.#blobs = blobs;
-    this.#spans = new SpanQueue(database, host);
+    this.#spans = new SpanQueue(database, blobs, host);
     this.#read = (sql, ...values) => database.read(sql, ...values);
-    this.#leave = whileOpen(() => {
-      this.#spans.schedule();
-      database.commitNow();
-    });
+    this.#leave = whileOpen(() => this.#spans.writeNow());
   }
 
   get failed(): AbortSignal {
@@ -120,7 +118,8 @@ class SqliteStore implements Store {
 
   async finishRun(traceId: string, finish: RunFinish): Promise<boolean> {
     const row = toRow(RunFinish, finish);
-    this.#spans.schedule();
+    const blobs = this.#spans.scheduled();
+    if (blobs !== undefined) await blobs;
     return await this.#database.write((db) => runOn(db, FINISH_RUN, row, traceId) > 0, { isVital: true });
   }
 
@@ -159,8 +158,16 @@ class SqliteStore implements Store {
     this.#spans.push(span);
   }
 
-  listSpans(traceId: string, page: Page = {}): Promise<Paged<Span>> {
-    return queries.listSpans(this.#read, traceId, page);
+  async listSpans(traceId: string, page: SpanPage = {}): Promise<Paged<Span>> {
+    const { items, ...rest } = await queries.listSpans(this.#read, traceId, page);
+    const texts = new Map<string, string | undefined>();
+    const load = async (sha256: string): Promise<string | undefined> => {
+      if (!texts.has(sha256)) texts.set(sha256, await this.#base64Of(sha256));
+      return texts.get(sha256);
+    };
+    const spans: Span[] = [];
+    for (const { span, mayRefer } of items) spans.push(mayRefer && page.blobs !== 'reference' ? await putBack(span, load) : span);
+    return { items: spans, ...rest };
   }
 
   async putBlob(bytes: Uint8Array, mediaType: string): Promise<string> {
@@ -195,7 +202,8 @@ class SqliteStore implements Store {
   }
 
   async flush(): Promise<void> {
-    this.#spans.schedule();
+    const blobs = this.#spans.scheduled();
+    if (blobs !== undefined) await blobs;
     await this.#database.write(() => undefined, { isVital: true }); // settles after everything queued before it
     if (this.#spans.failure !== undefined) throw this.#spans.failure;
   }
@@ -209,9 +217,20 @@ class SqliteStore implements Store {
     await this.close();
   }
 
+  /** Not by the table of blobs: a file that is there is all that a reference needs. */
+  async #base64Of(sha256: string): Promise<string | undefined> {
+    const bytes = await this.#blobs.get(sha256);
+    return bytes === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64');
+  }
+
   async #close(): Promise<void> {
     const isKnown = this.failed.aborted; // whoever had to know was told then
-    this.#spans.schedule();
+    try {
+      // Others may come while blobs are written; after the last of them nothing may come between.
+      for (let blobs = this.#spans.scheduled(); blobs !== undefined; blobs = this.#spans.scheduled()) await blobs;
+    } catch {
+      // `failure` has it, and is thrown below
+    }
     try {
       await this.#database.close();
     } finally {
@@ -224,7 +243,7 @@ class SqliteStore implements Store {
 function interruptRuns(db: Database, jobId: string, error: RunError, endedAt: number): number {
   const row = toRow(RunChanges, { class: 'cancelled', status: 'cancelled', error, endedAt });
   const columns = Object.keys(row).map((column) => `${column} = ?`);
-  const steps = 'steps = (SELECT count(*) FROM spans WHERE spans.trace_id = runs.trace_id)';
+  const steps = "steps = (SELECT count(*) FROM spans WHERE spans.trace_id = runs.trace_id AND spans.name LIKE 'step.%')";
   const sql = `UPDATE runs SET ${[...columns, steps].join(', ')} WHERE job_id = ? AND class IS NULL`;
   return db.run(sql, [...Object.values(row), jobId]);
 }

@@ -24,6 +24,15 @@ export interface JobFilter extends Page {
   since?: number;
 }
 
+export interface SpanPage extends Page {
+  /**
+   * `inline`: as they were appended. `reference`: each image and file that the store keeps as a blob is a string that
+   * `readReference` understands, which costs nothing to read.
+   * @default 'inline'
+   */
+  blobs?: 'inline' | 'reference';
+}
+
 /**
  * Promises of writes settle when the data is durable: it survives the death of any process. Jobs and
  * the ends of runs, with all that was written before them, survive the loss of power as well.
@@ -87,11 +96,12 @@ export interface Store extends AsyncDisposable {
   /**
    * Queues a span; it is on disk after at most {@link SPAN_FLUSH_MS}, and before any later
    * `finishRun` of its trace settles. The queue is bounded: when full, the call writes it out first.
-   * A repeated (`traceId`, `spanId`) is kept once.
+   * A repeated (`traceId`, `spanId`) is kept once. So is each image and file of at least 4 KiB in its attributes: as a
+   * blob, which is on disk before the span that names it.
    */
   appendSpan(span: Span): void;
-  /** In the order they were appended. */
-  listSpans(traceId: string, page?: Page): Promise<Paged<Span>>;
+  /** In the order they were appended. A blob whose file is gone stays a reference. @throws HudError STORE_DAMAGED for one that changed */
+  listSpans(traceId: string, page?: SpanPage): Promise<Paged<Span>>;
 
   /** @returns the content's SHA-256 as hex, its name from now on. The same bytes are kept once. */
   putBlob(bytes: Uint8Array, mediaType: string): Promise<string>;

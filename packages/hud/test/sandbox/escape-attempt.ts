@@ -11,6 +11,7 @@ export interface Facts {
   keys: string;
   /** Of a process outside, of the server's user. */
   canary: number;
+  canaryUid: number;
   /** Its only argument. */
   canaryName: string;
   /** Services that say the word to whoever connects. */

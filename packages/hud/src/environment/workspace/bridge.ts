@@ -54,7 +54,7 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
 
 /**
  * Arguments of nsenter, most likely first. Root owns every namespace. Anybody else must become a member of the user
- * namespace that owns the network: the sandbox's own, or, where that one is nested, the one around it.
+ * namespace that owns the network: the outermost that the sandbox is in and this process is not.
  */
 function waysIn(pid: number): string[][] {
   const net = `--net=/proc/${pid}/ns/net`;
@@ -70,7 +70,7 @@ function waysIn(pid: number): string[][] {
       break; // a process of somebody else: neither it nor its parents are the sandbox's
     }
   }
-  return ways.length > 0 ? ways : [[net]]; // the user namespace is this process's own
+  return ways.length > 0 ? ways.toReversed() : [[net]]; // the user namespace is this process's own
 }
 
 function parentOf(pid: number): number {

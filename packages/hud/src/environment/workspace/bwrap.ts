@@ -228,12 +228,12 @@ class BwrapSandbox implements Sandbox {
     const isRoot = process.getuid?.() === 0;
     const isRenamed = isRoot && isTaken(identity);
     const settings = ['--clearenv', '--setenv', 'PATH', '/usr/local/bin:/usr/bin:/bin', '--chdir', spec.guestPath, '--info-fd', '5'];
-    if (spec.shareNetwork) settings.push('--share-net');
+    if (spec.shareNetwork || this.#around().length > 0) settings.push('--share-net');
     if (isRenamed) settings.push('--uid', USUAL_UID, '--gid', USUAL_UID);
     if (this.#program !== undefined) settings.push('--seccomp', '6');
     const first = ['--', this.#firstProgram(), '--norc', '--noprofile', '-c', this.#script()];
     const bwrap = [tools.bwrap, ...isolationArguments(tools), ...settings, ...this.#mounts(), ...first];
-    const [file = '', ...args] = [...this.#stage.command, ...bwrap];
+    const [file = '', ...args] = [...this.#stage.command, ...this.#around(), ...bwrap];
     const filter = this.#program === undefined ? undefined : readableOnce(join(spec.directory, 'seccomp'), this.#program);
     // The lease's mark, by which the reaper finds it. It does not get inside.
     const lease = process.env[LEASE_VARIABLE];
@@ -245,6 +245,16 @@ class BwrapSandbox implements Sandbox {
     } finally {
       if (filter !== undefined) closeSync(filter);
     }
+  }
+
+  /**
+   * Without root, who joins a network must first join the users' namespace that owns it, and bubblewrap leaves no
+   * process there. So a second one around it owns the network, and waits in it.
+   */
+  #around(): string[] {
+    const { spec, tools } = this.#parts;
+    if (spec.isJoined !== true || spec.shareNetwork || process.getuid?.() === 0) return [];
+    return [tools.bwrap, '--unshare-user', '--unshare-net', '--die-with-parent', '--dev-bind', '/', '/', '--'];
   }
 
   #mounts(): string[] {

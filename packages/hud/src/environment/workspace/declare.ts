@@ -1,7 +1,8 @@
 /** A workspace as part of an environment: it starts and stops with it, and no task leaves processes to the next. */
 import { PROTOCOLS, type CapabilityInit } from '../../protocol/capability.ts';
+import { messageOf } from '../../protocol/errors.ts';
 import type { Environment } from '../environment.ts';
-import { startFileTracking, type FileTracking } from '../file-tracking/server.ts';
+import type { FileTracking } from '../file-tracking/server.ts';
 import { Workspace } from './workspace.ts';
 import type { WorkspaceOptions } from './workspace-options.ts';
 
@@ -15,8 +16,13 @@ export function declareWorkspace(environment: Environment, root: string, options
     await workspace.start();
     environment.addCapability(workspace.capability);
     if (!workspace.tracksFiles) return;
-    tracking = await startFileTracking({ root: workspace.root, onWarning: warn });
-    environment.addCapability(trackingCapability(name, workspace.root, tracking.url));
+    try {
+      const { startFileTracking } = await import('../file-tracking/server.ts');
+      tracking = await startFileTracking({ root: workspace.root, onWarning: warn });
+      environment.addCapability(trackingCapability(name, workspace.root, tracking.url));
+    } catch (error) {
+      warn(`its files are not tracked: ${messageOf(error)}`); // nobody's work depends on it
+    }
   });
   environment.onTaskEnd(async () => await workspace.discardSandbox());
   environment.shutdown(async () => {

@@ -58,6 +58,8 @@ export interface SandboxSpec {
   loginPath?: string;
   /** Share the machine's network; otherwise one of its own with nothing but loopback. */
   shareNetwork: boolean;
+  /** Will its own network be joined from outside? Without root that has to be prepared. @default false */
+  isJoined?: boolean;
   /** Whose processes they are on this machine; acts only where this process is root. */
   identity: { uid: number; gid: number } | undefined;
   limits: Limits;

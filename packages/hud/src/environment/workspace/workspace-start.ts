@@ -61,7 +61,7 @@ export async function startWorkspace(settings: WorkspaceSettings, warn: (message
   building.defer(async () => await server.close());
   const isolated = async (): Promise<Made> => {
     await give();
-    const alone = { ...(await nextSpec()), shareNetwork: false, env: envOf(settings, identity, {}) };
+    const alone = { ...(await nextSpec()), shareNetwork: false, isJoined: false, env: envOf(settings, identity, {}) };
     const sandbox = await openSandbox(settings.isolation, alone);
     return { sandbox, close: async () => await closeAll([sandbox], alone.directory) };
   };
@@ -146,6 +146,7 @@ async function specOf({ settings, directory, identity, warn, building }: SpecPar
     onWarning: warn,
     ...(settings.env.PATH === undefined ? {} : { loginPath: settings.env.PATH }),
     shareNetwork: network === 'host',
+    isJoined: network === 'proxy' || settings.peers.length > 0 || settings.ports.length > 0,
   };
 }
 

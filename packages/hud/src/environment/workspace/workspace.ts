@@ -5,12 +5,11 @@
 import { join } from 'node:path';
 import { PROTOCOLS, type CapabilityInit } from '../../protocol/capability.ts';
 import { HudError } from '../../protocol/errors.ts';
-import { runInSandbox, type CommandOptions, type CommandResult } from './author-command.ts';
-import { fillRoot } from './fill-root.ts';
+import type { CommandOptions, CommandResult } from './author-command.ts';
 import { listInside, readInside, relativeInside, writeInside, type InsideRoot } from './inside-root.ts';
 import type { SandboxProcess } from './sandbox.ts';
 import { settingsOf, type WorkspaceOptions, type WorkspaceSettings } from './workspace-options.ts';
-import { startWorkspace, type Started } from './workspace-start.ts';
+import type { Started } from './workspace-start.ts';
 
 export interface RunOptions extends CommandOptions {
   /** In a sandbox of its own over the same folder, without network, where no process of the agent is. @default false */
@@ -79,7 +78,7 @@ export class Workspace implements AsyncDisposable {
    * @throws HudError CAPABILITY_FAILED without the isolation that was asked for, PORT_IN_USE; nothing is left then
    */
   async start(): Promise<void> {
-    this.#starting ??= startWorkspace(this.#settings, this.#warn);
+    this.#starting ??= start(this.#settings, this.#warn);
     try {
       this.#started = await this.#starting;
     } catch (error) {
@@ -107,6 +106,7 @@ export class Workspace implements AsyncDisposable {
     if (isolated && this.#settings.overlay)
       throw new HudError('BAD_ARGUMENT', 'With an overlay there is no second view of the folder to run in.');
     // Start-up files of a folder that the agent writes to must not decide what the author's command does.
+    const { runInSandbox } = await import('./author-command.ts');
     const env = { HOME: isolated ? '/tmp' : '/nonexistent', ...options.env };
     if (!isolated) return await runInSandbox(await started.keeper.get(), command, { ...options, env });
     const alone = await started.isolated();
@@ -141,7 +141,7 @@ export class Workspace implements AsyncDisposable {
   async fill(folder: string): Promise<void> {
     const { root, identity } = this.#files();
     await this.discardSandbox();
-    await fillRoot(root, folder, identity);
+    await (await import('./fill-root.ts')).fillRoot(root, folder, identity);
   }
 
   /** @param path relative, or as it is called inside. @throws HudError RPC_ERROR, BAD_ARGUMENT */
@@ -186,4 +186,9 @@ export class Workspace implements AsyncDisposable {
       hint: 'Use run() with cat, or changes().',
     });
   }
+}
+
+/** Whoever declares no workspace does not pay for what one needs to run. */
+async function start(settings: WorkspaceSettings, warn: (message: string) => void): Promise<Started> {
+  return await (await import('./workspace-start.ts')).startWorkspace(settings, warn);
 }
