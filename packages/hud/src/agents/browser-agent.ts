@@ -1,14 +1,14 @@
 /** An agent for web pages: any chat model, with actions on numbered elements of the page in place of pixels. */
 import { CdpScreen } from '../capabilities/cdp-screen.ts';
-import { readSetting } from '../host/settings.ts';
 import { HudError } from '../protocol/errors.ts';
 import { isPlainObject } from '../protocol/json.ts';
 import type { Agent } from './agent.ts';
 import { BrowserPage } from './browser-page.ts';
 import { DONE, browserTools } from './browser-tools.ts';
-import { priceOf, resolveModel } from './catalogue.ts';
+import { priceOf } from './catalogue.ts';
 import type { ToolAgentConfig } from './config.ts';
 import type { Conversation, ModelAdapter, ModelTurn } from './model.ts';
+import { routeModel } from './routing.ts';
 import { toolAgent } from './tool-agent.ts';
 import type { Reach } from './tools/reach.ts';
 import { screenView } from './tools/screen-view.ts';
@@ -73,21 +73,12 @@ function untilDone(conversation: Conversation): Conversation {
 }
 
 async function routed(config: BrowserAgentConfig): Promise<{ api: Api; merged: BrowserAgentConfig }> {
-  const given = Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined)) as BrowserAgentConfig;
-  if (given.api !== undefined) return { api: given.api, merged: given };
-  if (given.baseUrl !== undefined) return { api: 'openai_compatible', merged: given };
-  const { type, apiKeyVariable, via, ...found } = await resolveModel(given.model ?? 'claude');
-  if (!isApi(type))
-    throw new HudError('AGENT_UNKNOWN', `'${given.model}' is no chat model.`, { hint: 'Pass --model NAME, or { model: … }.' });
-  const server = found.baseUrl === undefined ? {} : { apiKey: apiKeyVariable === undefined ? 'none' : keyOf(apiKeyVariable) };
-  const gateway = via === undefined || given.apiKey !== undefined || given.via !== undefined || found.baseUrl !== undefined ? {} : { via };
-  return { api: type, merged: { ...found, ...gateway, ...server, ...given, ...(found.model === undefined ? {} : { model: found.model }) } };
-}
-
-function keyOf(variable: string): string {
-  const key = readSetting(variable);
-  if (key !== undefined) return key;
-  throw new HudError('MODEL_KEY_MISSING', `The model needs a key: ${variable} is not set.`, { hint: `Run \`hud set ${variable}=…\`.` });
+  if (config.api !== undefined) return { api: config.api, merged: config };
+  if (config.baseUrl !== undefined) return { api: 'openai_compatible', merged: config };
+  const { model, ...rest } = config;
+  const { type, config: merged } = await routeModel(model ?? 'claude', rest as BrowserAgentConfig);
+  if (isApi(type)) return { api: type, merged };
+  throw new HudError('AGENT_UNKNOWN', `'${model}' is no chat model.`, { hint: 'Pass --model NAME, or { model: … }.' });
 }
 
 function isApi(type: string): type is Api {

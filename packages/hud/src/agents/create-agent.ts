@@ -1,9 +1,9 @@
 /** A name (of an agent or a model) → an agent, ready to run. */
 import { HudError } from '../protocol/errors.ts';
 import type { Agent } from './agent.ts';
-import { priceOf, resolveModel, type AgentType } from './catalogue.ts';
+import { priceOf, type AgentType } from './catalogue.ts';
 import type { ToolAgentConfig } from './config.ts';
-import { readSetting } from '../host/settings.ts';
+import { routeModel } from './routing.ts';
 
 /** Settings of every agent, and the chosen one's own (`maxTokens`, `temperature`, `completionKwargs`, …). */
 export type CreateAgentConfig = ToolAgentConfig & Record<string, unknown>;
@@ -18,31 +18,13 @@ export interface CreateAgentOptions {
  * @throws HudError AGENT_UNKNOWN with near names; MODEL_KEY_MISSING before anything runs
  */
 export async function createAgent(name: string, settings: CreateAgentConfig = {}, { modelsFile }: CreateAgentOptions = {}): Promise<Agent> {
-  const config = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)) as CreateAgentConfig;
-  const { type, apiKeyVariable, via, ...found } = await resolveModel(name, modelsFile);
-  const hasOwnServer = [config.apiKey, config.baseUrl, config.via, found.baseUrl].some((value) => value !== undefined);
-  const merged: CreateAgentConfig = {
-    ...found,
-    ...(via === undefined || hasOwnServer ? {} : { via }),
-    ...(found.baseUrl === undefined ? {} : { apiKey: keyOf(name, apiKeyVariable) }),
-    ...config,
-  };
+  const { type, config: merged } = await routeModel(name, settings, modelsFile);
   if (type === 'openai_compatible' && merged.model === undefined) {
     throw new HudError('BAD_ARGUMENT', 'The agent openai_compatible needs a model.', { hint: 'Pass --model NAME, or { model: … }.' });
   }
   const agent = await MAKERS[type](merged);
-  const price = config.price === undefined ? priceOf(agent.model, modelsFile) : undefined;
+  const price = merged.price === undefined ? priceOf(agent.model, modelsFile) : undefined;
   return price === undefined ? agent : await MAKERS[type]({ ...merged, price });
-}
-
-/** @throws HudError MODEL_KEY_MISSING when the catalogue names a setting that nobody set */
-function keyOf(model: string, variable: string | undefined): string {
-  if (variable === undefined) return 'none';
-  const key = readSetting(variable);
-  if (key !== undefined) return key;
-  throw new HudError('MODEL_KEY_MISSING', `${model} needs a key: ${variable} is not set.`, {
-    hint: `Run \`hud set ${variable}=…\`. Without any key, the agents oracle and nop work.`,
-  });
 }
 
 /** Each adapter is loaded on use: none of them is needed to run the others. */
