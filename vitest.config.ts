@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-const shared = { testTimeout: 20_000, hookTimeout: 20_000, pool: 'forks' as const };
+const shared = { testTimeout: 40_000, hookTimeout: 40_000, pool: 'forks' as const };
 const project = (name: string, include: string[]): { test: object } => ({ test: { ...shared, name, include } });
 
 export default defineConfig({

@@ -1,7 +1,7 @@
 /** A browser's page as a screen: pictures, pointer, keys and navigation, in CSS pixels at a scale of 1. */
 import { sleep } from '../host/host.ts';
 import { nodeHost } from '../host/node.ts';
-import { HudError } from '../protocol/errors.ts';
+import { HudError, isHudError } from '../protocol/errors.ts';
 import type { JsonObject } from '../protocol/json.ts';
 import type { CdpClient } from './cdp.ts';
 import { COMMANDING, SHIFT, characterKey, keyOf, modifierBit, needsShift, type Key } from './cdp-keys.ts';
@@ -16,6 +16,16 @@ export interface CdpFrame extends Frame {
 }
 
 const BUTTON_BITS: Record<Button, number> = { left: 1, right: 2, middle: 4 };
+/** Of the first tries for a picture; 30 s in all. A busy machine may need more than the first for a real one. */
+const CAPTURE_PATIENCE_MS = [2_000, 4_000, 8_000];
+const LAST_CAPTURE_MS = 16_000;
+/** Without a window there is nobody who would understand these. */
+const HISTORY_KEYS: Readonly<Record<string, 'back' | 'forward'>> = {
+  'Alt_L+Left': 'back',
+  'Alt_R+Left': 'back',
+  'Alt_L+Right': 'forward',
+  'Alt_R+Right': 'forward',
+};
 const CLICK_INTERVAL_MS = 100;
 const DRAG_STEP_PX = 16;
 const DRAG_STEPS = 24;
@@ -57,9 +67,25 @@ export class CdpScreen implements ScreenDriver {
   }
 
   async frame({ signal }: Wait = {}): Promise<CdpFrame> {
-    const { data } = await this.tabs.send('Page.captureScreenshot', { format: 'png' }, { signal });
-    const png = Buffer.from(String(data), 'base64');
+    const png = Buffer.from(await this.#capture(signal), 'base64');
     return { ...decodePng(png), png };
+  }
+
+  /** Chromium forgets a request that arrives while the page changes; asked again, it answers at once. */
+  async #capture(signal: AbortSignal | undefined): Promise<string> {
+    for (const timeoutMs of CAPTURE_PATIENCE_MS) {
+      try {
+        return await this.#captureOnce(timeoutMs, signal);
+      } catch (error) {
+        if (!isHudError(error) || error.data?.timeoutMs !== timeoutMs) throw error;
+      }
+    }
+    return await this.#captureOnce(LAST_CAPTURE_MS, signal);
+  }
+
+  async #captureOnce(timeoutMs: number, signal: AbortSignal | undefined): Promise<string> {
+    const { data } = await this.tabs.send('Page.captureScreenshot', { format: 'png' }, { signal, timeoutMs });
+    return String(data);
   }
 
   async move(to: Point, options: Wait = {}): Promise<void> {
@@ -118,6 +144,8 @@ export class CdpScreen implements ScreenDriver {
 
   async press(keys: readonly string[], { signal, holdMs = 0 }: Wait & { holdMs?: number } = {}): Promise<void> {
     keys.forEach((name) => keyOf(name)); // nothing is pressed when one of them does not exist
+    const turn = HISTORY_KEYS[keys.join('+')];
+    if (turn !== undefined) return await this.navigation[turn]({ signal });
     await this.#held(keys, signal, async () => await sleep(nodeHost, holdMs, signal));
   }
 

@@ -1,6 +1,7 @@
 /** Steps of a run as text: in full for `hud trace`, one line each while a run is watched. */
-import { stringifyJson } from '../protocol/json.ts';
+import { isPlainObject, stringifyJson } from '../protocol/json.ts';
 import type { ContentBlock, Step, ToolStep } from '../protocol/trace.ts';
+import { readReference } from '../store/index.ts';
 import { literal, literalLine } from './terminal/literal.ts';
 import type { Terminal } from './terminal/terminal.ts';
 import { truncate } from './terminal/width.ts';
@@ -14,9 +15,24 @@ export function stepText(step: Step, turn: number, terminal: Terminal): string[]
   const lines = bodyOf(step, turn, terminal);
   const { taskCall } = step;
   if (taskCall?.phase === 'setup')
-    lines.unshift(rule('setup', terminal), ...indented(`${taskCall.name} ${compact(taskCall.arguments ?? {})}`).map(dim));
+    lines.unshift(
+      rule('setup', terminal),
+      ...indented(`${taskCall.name} ${compact(taskCall.arguments ?? {})}`).map(dim),
+      ...isolationLines(step.extra?.isolation).map(dim),
+    );
   if (taskCall?.phase === 'evaluate') lines.unshift(rule('grade', terminal), ...gradeLines(taskCall.result, terminal));
   return step.error === undefined ? lines : [...lines, ...indented(step.error, '').map(red)];
+}
+
+/** How far each shell was closed off: `shell: bwrap, seccomp, network none`. */
+function isolationLines(levels: unknown): string[] {
+  if (!isPlainObject(levels)) return [];
+  return Object.entries(levels).flatMap(([name, level]) => {
+    if (!isPlainObject(level)) return [];
+    const walls = level.isolation === 'none' ? 'no isolation' : String(level.isolation);
+    const network = level.network === undefined ? [] : [`network ${String(level.network)}`];
+    return indented(literalLine(`${name}: ${[walls, ...(level.seccomp === true ? ['seccomp'] : []), ...network].join(', ')}`));
+  });
 }
 
 /** The step on one line, at most as wide as the terminal; undefined when it says nothing new. */
@@ -97,7 +113,7 @@ function blocksText(blocks: readonly ContentBlock[], separator = ' '): string {
 
 function describe(block: ContentBlock): string {
   if (block.type === 'text') return '';
-  const bytes = block.data === undefined ? undefined : Math.floor((block.data.length * 3) / 4);
+  const bytes = block.data === undefined ? undefined : (readReference(block.data)?.bytes ?? Math.floor((block.data.length * 3) / 4));
   return `[${[block.type, block.mimeType, bytes === undefined ? undefined : plural(bytes, 'byte')].filter((part) => part !== undefined).join(', ')}]`;
 }
 

@@ -15,9 +15,9 @@ const CLEAN_MS = 10_000;
 const LOAD_MS = 10_000;
 const POLL_MS = 20;
 
-/** @throws HudError CAPABILITY_FAILED when the browser does not answer within 10 s, or can't open the page */
-export async function cleanBrowser(port: number, page: FirstPage): Promise<void> {
-  const signal = AbortSignal.timeout(CLEAN_MS);
+/** @throws HudError CAPABILITY_FAILED when the browser does not answer within `limitMs`, or can't open the page */
+export async function cleanBrowser(port: number, page: FirstPage, limitMs: number = CLEAN_MS): Promise<void> {
+  const signal = AbortSignal.timeout(limitMs);
   try {
     const { webSocketDebuggerUrl } = (await (await fetch(`http://127.0.0.1:${port}/json/version`, { signal })).json()) as JsonObject;
     await withBrowser(String(webSocketDebuggerUrl), signal, async (call) => {
@@ -35,6 +35,9 @@ export async function cleanBrowser(port: number, page: FirstPage): Promise<void>
 
 async function openPage(call: Call, { url, width, height }: FirstPage, browserContextId: string, signal: AbortSignal): Promise<string> {
   const { targetId } = await call('Target.createTarget', { url: 'about:blank', browserContextId, width, height, newWindow: true });
+  // The size above is the window's; what is asked for is the page's, for clients that set no size of their own.
+  const { windowId } = await call('Browser.getWindowForTarget', { targetId: String(targetId) });
+  await call('Browser.setContentsSize', { windowId: Number(windowId), width, height });
   if (url === 'about:blank') return String(targetId);
   const { sessionId } = await call('Target.attachToTarget', { targetId: String(targetId), flatten: true });
   const page = async (method: string, params: JsonObject = {}): Promise<JsonObject> => await call(method, params, String(sessionId));
@@ -68,7 +71,7 @@ async function withBrowser(url: string, signal: AbortSignal, work: (call: Call) 
   lost.catch(() => {}); // told to whoever calls meanwhile
   socket.on('close', () => reject(new Error('the connection ended')));
   socket.on('error', reject);
-  signal.addEventListener('abort', () => reject(new Error(`no answer within ${CLEAN_MS / 1000} s`)), { once: true });
+  signal.addEventListener('abort', () => reject(new Error('no answer in time')), { once: true });
   socket.on('message', (data) => {
     const reply = JSON.parse(String(data)) as JsonObject;
     waiting.get(Number(reply.id))?.(reply);

@@ -50,6 +50,9 @@ interface Running {
   hasEnded: boolean;
 }
 
+/** Several browsers may start at once on a small machine. */
+const FIRST_PAGE_MS = 60_000;
+
 /** Declares hooks that start and stop it, and the capability; touches nothing before. */
 export function declareChromium(environment: Environment, options: ChromiumOptions = {}): Chromium {
   const { name = 'browser', width = 1280, height = 800 } = options;
@@ -66,8 +69,8 @@ export function declareChromium(environment: Environment, options: ChromiumOptio
     await stopped?.daemon.stop();
     if (stopped !== undefined) await removeProfile(stopped.profile);
   };
-  const clean = async (): Promise<void> =>
-    await (await import('./chromium-pages.ts')).cleanBrowser(current().port, { url: await startUrl(), width, height });
+  const clean = async (limitMs?: number): Promise<void> =>
+    await (await import('./chromium-pages.ts')).cleanBrowser(current().port, { url: await startUrl(), width, height }, limitMs);
   const renew = async (): Promise<void> => {
     const { port, hasEnded } = current();
     try {
@@ -87,7 +90,7 @@ export function declareChromium(environment: Environment, options: ChromiumOptio
 
   environment.initialize(async () => {
     running = await start(0);
-    await clean();
+    await clean(FIRST_PAGE_MS);
     environment.addCapability({ name, protocol: PROTOCOLS.cdp, url: urlOf(running), params: { width, height } });
   });
   environment.onTaskEnd(fresh);

@@ -12,6 +12,7 @@ export interface ConnectableServer {
 
 /**
  * Makes a server for each session: a server of the SDK serves one. State that sessions share lives outside.
+ * Give every tool a description: some agents take none without.
  * Or a program that speaks MCP on its standard input and output, started for each session; or a server that runs anyway.
  */
 export type McpSource =

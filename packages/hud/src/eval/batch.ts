@@ -1,14 +1,14 @@
 /** Slots → rollouts, as many at once as there is room for, each recorded before it is told. */
 import type { Agent } from '../agents/agent.ts';
 import { Run } from '../client/run.ts';
-import { Trace } from '../client/trace.ts';
+import { Trace, type FileReport } from '../client/trace.ts';
 import { withDeadline, type Host } from '../host/host.ts';
 import { HudError, mayPass, type FaultClass } from '../protocol/errors.ts';
 import type { RunStart } from '../protocol/record.ts';
 import type { Step } from '../protocol/trace.ts';
 import { Runtime, type PlaceCost, type ProviderObject } from '../runtime/index.ts';
 import type { Leases } from '../store/index.ts';
-import { stepSpan } from '../telemetry/index.ts';
+import { filesSpan, stepSpan } from '../telemetry/index.ts';
 import { machineAdmission, type Admission } from './admission.ts';
 import type { RunEvent } from './contract.ts';
 import { GroupDeadlines } from './groups.ts';
@@ -220,7 +220,8 @@ class Dispatcher {
       job.store?.appendSpan(stepSpan(step, { traceId }, host));
       emit({ type: 'step', job, run, step });
     };
-    const trace = new Trace(traceId, { sink: onStep, now: () => host.now() });
+    const fileSink = (report: FileReport): void => job.store?.appendSpan(filesSpan(report, { traceId }, host));
+    const trace = new Trace(traceId, { sink: onStep, now: () => host.now(), ...(job.store === undefined ? {} : { fileSink }) });
     const { task, repeat, attempt, groupId } = slot;
     const run: Run = new Run({ task, trace, jobId: job.id, groupId, repeat, attempt });
     return run;

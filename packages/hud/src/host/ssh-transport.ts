@@ -30,7 +30,7 @@ export function keepKeys(connection: object): void {
   const { _protocol: protocol } = connection as { _protocol?: { _cipher?: Keys; _decipher?: Keys } };
   for (const keys of [protocol?._cipher, protocol?._decipher]) {
     for (const [name, value] of Object.entries(keys ?? {})) {
-      if (keys !== undefined && /^_(enc|dec)Key/.test(name) && Buffer.isBuffer(value)) keys[name] = createSecretKey(value);
+      if (keys !== undefined && /^_(enc|dec|decipher)Key/.test(name) && Buffer.isBuffer(value)) keys[name] = createSecretKey(value);
     }
   }
 }

@@ -58,7 +58,7 @@ export async function spawnServer(command: ServerCommand): Promise<ChildLease> {
     await lease.release();
   };
   try {
-    await mkdir(leasedFolder(lease.id), { mode: 0o700 });
+    await mkdir(leasedFolder(lease.id), { mode: folderMode() });
     child = new Child(command, lease, secret);
     const { exited } = child;
     const port = await portOf(child, command);
@@ -74,6 +74,15 @@ export async function spawnServer(command: ServerCommand): Promise<ChildLease> {
     await dispose();
     throw error;
   }
+}
+
+/**
+ * Of the child's temporary folder. Of root's, users that the child starts something as (a sandbox, a desktop) may walk
+ * through. So may everybody: nobody can list it, but whoever knows or guesses a name in it sees what that name's own
+ * mode allows, as in any shared temporary folder.
+ */
+function folderMode(): number {
+  return process.getuid?.() === 0 ? 0o711 : 0o700;
 }
 
 async function portOf({ exited, output }: Child, { readyTimeoutMs, signal }: ServerCommand): Promise<number> {

@@ -14,6 +14,7 @@ import { storeError } from './store-errors.ts';
 
 const MAX_SPANS = 10_000;
 const MAX_BYTES = 8 * 1024 * 1024;
+/** Beyond it whoever appends a span waits for its blobs. */
 const MAX_BLOB_BYTES = 64 * 1024 * 1024;
 /** What one transaction takes: some 15 ms, so that the event loop never waits long. */
 const CHUNK_SPANS = 1024;
@@ -32,6 +33,14 @@ interface Chunk {
   blobRows: Row[];
   /** Its blobs are being written, or are: rows that name others go elsewhere. */
   isSealed: boolean;
+}
+
+interface Entry {
+  row: Cell[];
+  bytes: number;
+  blobs: readonly SpanBlob[];
+  /** Its blobs are on disk. */
+  isWritten: boolean;
 }
 
 /** Somebody who waits until this chunk stands before the next write. */
@@ -55,6 +64,7 @@ export class SpanQueue {
   /** Transactions asked for and not yet done; each takes the first chunk. */
   #asked = 0;
   #isStoring = false;
+  #isClosed = false;
   #waiting: Waiting[] = [];
   #timer: Timer | undefined;
   #lastError: HudError | undefined;
@@ -88,7 +98,10 @@ export class SpanQueue {
       return;
     }
     const { body, blobs } = takeBlobs(wire, text);
-    this.#add([span.traceId, span.spanId, span.name, span.startTime, span.endTime, span.statusCode, body], body.length, blobs);
+    const isWritten = this.#blobBytes >= MAX_BLOB_BYTES;
+    if (isWritten && !this.#writeBlobs(blobs)) return;
+    const row = [span.traceId, span.spanId, span.name, span.startTime, span.endTime, span.statusCode, body];
+    this.#add({ row, bytes: body.length, blobs, isWritten });
     // A chunk that is complete need not wait for the clock.
     if (this.#isFull() || this.#chunks.length > this.#asked + 1) this.schedule();
     else this.#timer ??= this.#host.setTimer(SPAN_FLUSH_MS, () => this.schedule());
@@ -130,6 +143,13 @@ export class SpanQueue {
     this.#database.commitNow();
   }
 
+  /** Once the database is closed: what is left is not tried again. */
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
   /** In their order: a chunk whose blobs are on their way holds up those behind it. */
   #ask(): void {
     while (this.#asked < this.#wanted) {
@@ -140,13 +160,14 @@ export class SpanQueue {
         return;
       }
       chunk.isSealed = true;
-      this.#asked += 1;
+      const asked = ++this.#asked;
       this.#database.enqueue({
         isLarge: true,
         work: (database) => insertChunk(database, this.#chunks[0]),
         resolve: () => this.#settle(),
         reject: (error) => this.#settle(error),
       });
+      if (this.#asked < asked) return; // refused at once: the database is closing
       this.#waiting = this.#waiting.filter((waiting) => {
         if (waiting.chunk === chunk) waiting.resolve();
         return waiting.chunk !== chunk;
@@ -175,21 +196,33 @@ export class SpanQueue {
   }
 
   #stored(chunk: Chunk): void {
-    for (const { sha256, bytes, mediaType } of chunk.blobs.values()) {
-      chunk.blobRows.push({ sha256, media_type: mediaType, size_bytes: bytes.length });
-      this.#blobBytes -= bytes.length;
+    for (const blob of chunk.blobs.values()) {
+      chunk.blobRows.push(blobRow(blob));
+      this.#blobBytes -= blob.bytes.length;
     }
     chunk.blobs = new Map();
     chunk.isSealed = true;
   }
 
-  #isFull(): boolean {
-    return this.#spans >= MAX_SPANS || this.#bytes >= MAX_BYTES || this.#blobBytes >= MAX_BLOB_BYTES;
+  /** @returns false when that failed, and the span is lost */
+  #writeBlobs(blobs: readonly SpanBlob[]): boolean {
+    try {
+      for (const { sha256, bytes } of blobs) this.#blobs.writeNow(sha256, bytes);
+      return true;
+    } catch (error) {
+      this.#hasLost = true;
+      this.#fail(storeError(error, this.#database.location));
+      return false;
+    }
   }
 
-  #add(row: Cell[], bytes: number, blobs: readonly SpanBlob[]): void {
+  #isFull(): boolean {
+    return this.#spans >= MAX_SPANS || this.#bytes >= MAX_BYTES;
+  }
+
+  #add({ row, bytes, blobs, isWritten }: Entry): void {
     let chunk = this.#chunks.at(-1);
-    const isClosed = chunk?.isSealed === true && blobs.length > 0;
+    const isClosed = chunk?.isSealed === true && blobs.length > 0 && !isWritten;
     if (chunk === undefined || isClosed || chunk.rows.length >= CHUNK_SPANS || chunk.bytes >= CHUNK_BYTES) {
       chunk = { rows: [], bytes: 0, blobs: new Map(), blobRows: [], isSealed: false };
       this.#chunks.push(chunk);
@@ -198,7 +231,8 @@ export class SpanQueue {
     chunk.bytes += bytes;
     this.#spans += 1;
     this.#bytes += bytes;
-    for (const blob of blobs) {
+    if (isWritten) chunk.blobRows.push(...blobs.map(blobRow));
+    for (const blob of isWritten ? [] : blobs) {
       if (chunk.blobs.has(blob.sha256)) continue;
       chunk.blobs.set(blob.sha256, blob);
       this.#blobBytes += blob.bytes.length;
@@ -225,7 +259,7 @@ export class SpanQueue {
   #fail(error: HudError): void {
     this.#lastError = error;
     this.#failed.abort(error);
-    this.#timer ??= this.#host.setTimer(RETRY_MS, () => this.schedule(), { unref: true });
+    if (!this.#isClosed) this.#timer ??= this.#host.setTimer(RETRY_MS, () => this.schedule(), { unref: true });
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 }
@@ -233,6 +267,10 @@ export class SpanQueue {
 const COLUMNS = ['trace_id', 'span_id', 'name', 'start_time', 'end_time', 'status_code', 'body'];
 /** Many rows a statement take half the time of one by one; few sizes keep the prepared statements few. */
 const STATEMENTS = [64, 8, 1].map((rows) => ({ rows, sql: insertOf(rows) }));
+
+function blobRow({ sha256, bytes, mediaType }: SpanBlob): Row {
+  return { sha256, media_type: mediaType, size_bytes: bytes.length };
+}
 
 function insertChunk(database: Database, chunk: Chunk | undefined): void {
   for (const row of chunk?.blobRows ?? []) runOn(database, INSERT_BLOB, row);

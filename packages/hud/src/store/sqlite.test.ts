@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { tempDir, type TempDir } from '../testing/temp-dir.ts';
 import { openStore, type StoreOptions } from './sqlite.ts';
 import { describeStore } from './store.contract.ts';
-import { graded, job, span, start } from './store.fixtures.ts';
+import { graded, job, picture, span, start } from './store.fixtures.ts';
 import type { Store } from './store.ts';
 
 describeStore('SQLite', async () => {
@@ -39,7 +39,7 @@ const isRootOnLinux = process.platform === 'linux' && process.getuid?.() === 0;
 function runScript(body: string): { status: number | null; stdout: string; stderr: string } {
   const script = `
     const { openStore } = await import(${JSON.stringify(join(import.meta.dirname, 'sqlite.ts'))});
-    const { job, span, start } = await import(${JSON.stringify(join(import.meta.dirname, 'store.fixtures.ts'))});
+    const { job, picture, span, start } = await import(${JSON.stringify(join(import.meta.dirname, 'store.fixtures.ts'))});
     const store = await openStore({ directory: ${JSON.stringify(folder)} });
     ${body}`;
   return spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
@@ -105,6 +105,37 @@ test('a blob is whole or not there, and one that changed on the disk is reported
   expect((await store.getBlob(name))?.bytes).toEqual(Buffer.from('hello'));
   await rm(path);
   expect(await store.getBlob(name)).toBeUndefined();
+});
+
+test('a picture that is gone from the disk stays a reference, one that changed is reported, and both spans can be read without', async () => {
+  await using store = await open();
+  store.appendSpan(picture(1));
+  store.appendSpan(picture(2, start(2).traceId));
+  await store.flush();
+  const [first, second] = await Promise.all(
+    [1, 2].map(async (n) => {
+      const [kept] = (await store.listSpans(start(n).traceId, { blobs: 'reference' })).items;
+      const [, name = ''] = /sha256=([0-9a-f]{64})/.exec(JSON.stringify(kept)) ?? [];
+      return { kept, path: join(folder, 'blobs', name.slice(0, 2), name) };
+    }),
+  );
+  await rm(first?.path ?? '');
+  await writeFile(second?.path ?? '', 'other');
+  expect((await store.listSpans(start(1).traceId)).items).toEqual([first?.kept]);
+  await expect(store.listSpans(start(2).traceId)).rejects.toMatchObject({ code: 'STORE_DAMAGED' });
+  expect((await store.listSpans(start(2).traceId, { blobs: 'reference' })).items).toEqual([second?.kept]);
+});
+
+test('the steps of an interrupted run are counted, not what else was recorded of it', async () => {
+  await using store = await open();
+  await store.createJob(job(1), []);
+  await store.startRun(start(1));
+  store.appendSpan(span(1));
+  store.appendSpan(span(2, start(1).traceId, { name: 'filetracking.diff' }));
+  store.appendSpan(span(3, start(1).traceId, { name: 'step.tool' }));
+  await store.flush();
+  await store.interruptRuns(job(1).id, { code: 'CANCELLED', message: 'm' }, 9);
+  expect(await store.getRun(start(1).traceId)).toMatchObject({ class: 'cancelled', steps: 2 });
 });
 
 test('a file that is no database is reported and left alone', async () => {
@@ -239,9 +270,11 @@ test.each([
   ['by process.exit', 'process.exit(3);'],
   ['by an error', 'throw new Error("bug");'],
 ])('spans of a program that ends %s without closing are kept', async (_name, end) => {
-  runScript(`await store.createJob(job(1), []); store.appendSpan(span(1)); void store.startRun(start(1)); ${end}`);
+  runScript(
+    `await store.createJob(job(1), []); store.appendSpan(span(1)); store.appendSpan(picture(2)); void store.startRun(start(1)); ${end}`,
+  );
   await using store = await open();
-  expect((await store.listSpans(start(1).traceId)).items).toEqual([span(1)]);
+  expect((await store.listSpans(start(1).traceId)).items).toEqual([span(1), picture(2)]);
   expect(await store.getRun(start(1).traceId)).toEqual(start(1));
 });
 

@@ -234,6 +234,7 @@ class SqliteStore implements Store {
     try {
       await this.#database.close();
     } finally {
+      this.#spans.close();
       this.#leave();
     }
     if (this.#spans.failure !== undefined && !isKnown) throw this.#spans.failure;

@@ -1,7 +1,10 @@
 /** One suite for every implementation of the store. */
+import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { Float } from '../protocol/json.ts';
 import type { RunFinish } from '../protocol/record.ts';
+import type { Span } from '../protocol/trace.ts';
+import { readReference } from './blob-reference.ts';
 import type { Page, Paged, Store } from './store.ts';
 import { graded, job, lease, span, start } from './store.fixtures.ts';
 
@@ -21,6 +24,9 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
     });
     describe('keeps spans', () => {
       spans(make);
+    });
+    describe('keeps images and files of spans', () => {
+      spanBlobs(make);
     });
     describe('keeps blobs and leases', () => {
       others(make);
@@ -310,6 +316,115 @@ function spans(make: () => Promise<StoreUnderTest>): void {
     under.store.appendSpan(span(2));
     await under.store.flush();
     expect((await under.store.listSpans(start(1).traceId)).items).toEqual([span(2)]);
+  });
+}
+
+const payloadOf = (spanId: number, payload: unknown, traceId?: string): Span =>
+  span(spanId, traceId, { attributes: { 'hud.payload': payload } });
+
+/** Every string of a value, deeply. */
+function stringsOf(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(stringsOf) : [];
+}
+
+function spanBlobs(make: () => Promise<StoreUnderTest>): void {
+  const bytes = randomBytes(5_000);
+  const data = bytes.toString('base64');
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+
+  test.each<[string, unknown, string]>([
+    ['an image of a tool', { result: { content: [{ type: 'image', data, mimeType: 'image/png' }] } }, 'image/png'],
+    ['a resource', { messages: [{ content: { type: 'resource', resource: { uri: 'a', mimeType: 'text/csv', blob: data } } }] }, 'text/csv'],
+    ['a source of Anthropic', { raw: { source: { type: 'base64', media_type: 'image/webp', data } } }, 'image/webp'],
+    ['a part of Gemini', { raw: { inlineData: { mimeType: 'audio/wav', data } } }, 'audio/wav'],
+    ['a data URL', { raw: { output: { type: 'computer_screenshot', image_url: `data:image/png;base64,${data}` } } }, 'image/png'],
+    ['a data URL in a list', { raw: [[`data:text/plain;charset=utf-8;base64,${data}`]] }, 'text/plain;charset=utf-8'],
+    ['a captured file', { files: [{ path: 'a.pdf', file: { type: 'file', data, media_type: 'application/pdf' } }] }, 'application/pdf'],
+  ])('%s is a blob, and read as it was appended', async (_name, payload, mediaType) => {
+    await using under = await make();
+    const { store } = under;
+    store.appendSpan(payloadOf(1, payload));
+    await store.flush();
+    expect((await store.listSpans(start(1).traceId)).items).toEqual([payloadOf(1, payload)]);
+    const [kept] = (await store.listSpans(start(1).traceId, { blobs: 'reference' })).items;
+    const references = stringsOf(kept?.attributes).flatMap((text) => readReference(text) ?? []);
+    expect(references).toMatchObject([{ sha256, bytes: 5_000, mediaType }]);
+    expect(JSON.stringify(kept)).not.toContain(data);
+    const blob = await store.getBlob(sha256);
+    expect(blob?.mediaType).toBe(mediaType);
+    expect(Buffer.from(blob?.bytes ?? []).equals(bytes)).toBe(true);
+  });
+
+  test.each<[string, unknown]>([
+    ['small', { type: 'image', data: bytes.subarray(0, 4_095).toString('base64'), mimeType: 'image/png' }],
+    ['of no declared type', { data, type: 'image' }],
+    ['of a type that is none', { data, mimeType: 'picture' }],
+    ['text of a resource', { uri: 'a', mimeType: 'text/plain', text: data }],
+    ['base64 in another spelling', { data: data.replace(/.{76}/g, '$&\n'), mimeType: 'image/png' }],
+    ['base64 that ends in bits that count for nothing', { data: `${data.slice(0, -4)}AB==`, mimeType: 'image/png' }],
+    ['in the middle of a text', { text: `see data:image/png;base64,${data}` }],
+  ])('what is %s stays where it is', async (_name, payload) => {
+    await using under = await make();
+    under.store.appendSpan(payloadOf(1, payload));
+    await under.store.flush();
+    expect((await under.store.listSpans(start(1).traceId, { blobs: 'reference' })).items).toEqual([payloadOf(1, payload)]);
+    expect(await under.store.getBlob(sha256)).toBeUndefined();
+  });
+
+  test('a text that looks like a reference is a text, whoever wrote it', async () => {
+    await using under = await make();
+    const { store } = under;
+    store.appendSpan(payloadOf(1, { type: 'image', data, mimeType: 'image/png' }));
+    await store.flush();
+    const [kept] = (await store.listSpans(start(1).traceId, { blobs: 'reference' })).items;
+    const reference = stringsOf(kept?.attributes).find((text) => readReference(text) !== undefined) ?? '';
+    const forged = { text: reference, list: [`hud-blob:text=${reference}`, 'hud-blob:', `x ${reference}`] };
+    store.appendSpan(payloadOf(2, forged));
+    store.appendSpan(payloadOf(3, { ...forged, image: { data, mimeType: 'image/png' } }));
+    await store.flush();
+    expect((await store.listSpans(start(1).traceId)).items.slice(1)).toEqual([
+      payloadOf(2, forged),
+      payloadOf(3, { ...forged, image: { data, mimeType: 'image/png' } }),
+    ]);
+    const forgedAsKept = (await store.listSpans(start(1).traceId, { blobs: 'reference' })).items[1];
+    expect(stringsOf(forgedAsKept?.attributes).flatMap((text) => readReference(text) ?? [])).toEqual([]);
+  });
+
+  test('many, with other spans between, are in order and there before the verdict', async () => {
+    await using under = await make();
+    const { store } = under;
+    const other = await under.reopen();
+    await store.createJob(job(1), []);
+    const written: Span[] = [];
+    for (let n = 0; n < 8; n++) await store.startRun(start(n));
+    for (let n = 0; n < 160; n++) {
+      const image = { data: n % 4 === 0 ? data : randomBytes(20_000).toString('base64'), mimeType: 'image/png' };
+      const next = n % 3 === 2 ? span(n, start(n % 8).traceId) : payloadOf(n, { image }, start(n % 8).traceId);
+      written.push(next);
+      store.appendSpan(next);
+      if (n % 10 === 0) await store.startRun(start(100 + n));
+    }
+    await Promise.all(
+      Array.from({ length: 8 }, async (_, n) => {
+        await store.finishRun(start(n).traceId, graded(1));
+        const { traceId } = start(n);
+        expect((await other.listSpans(traceId)).items).toEqual(written.filter((item) => item.traceId === traceId));
+      }),
+    );
+    await other.close();
+  });
+
+  test('those that are still on their way when it is closed are kept', async () => {
+    await using under = await make();
+    const { store } = under;
+    const image = payloadOf(1, { data, mimeType: 'image/png' });
+    store.appendSpan(image);
+    const closing = store.close();
+    await closing;
+    const again = await under.reopen();
+    expect((await again.listSpans(start(1).traceId)).items).toEqual([image]);
+    await again.close();
   });
 }
 

@@ -61,3 +61,9 @@ export const lease = (id: string, more: Partial<Lease> = {}): Lease => ({
   deadline: 2,
   ...more,
 });
+
+/** A span that shows a picture of its own. */
+export const picture = (n: number, traceId = start(1).traceId, sizeBytes = 20_000): Span => {
+  const data = Buffer.alloc(sizeBytes, `picture ${n} of ${traceId}`).toString('base64');
+  return span(n, traceId, { attributes: { 'hud.payload': { content: [{ type: 'image', data, mimeType: 'image/png' }] } } });
+};

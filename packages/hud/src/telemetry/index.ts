@@ -4,4 +4,4 @@
  * Start with `span.ts`.
  * @module
  */
-export { filesSpan, spanStep, stepSpan } from './span.ts';
+export { FILES_SCHEMA, filesSpan, spanStep, stepSpan } from './span.ts';

@@ -3,7 +3,7 @@ import type { SshClient } from '../../src/capabilities/ssh.ts';
 
 /** The world outside, as far as the attempts are told of it; the word that they must not read is not among it. */
 export interface Facts {
-  /** Folder that anybody may write to, with `file`, which holds the word, and `precious`, which must stay as it is. */
+  /** Anybody may write to it: `file` holds the word, a third file is called by it, and `precious` must stay as it is. */
   outside: string;
   /** Served folder of another sandbox, with the word in `other.txt`. */
   otherRoot: string;
@@ -52,7 +52,7 @@ export interface Attempt {
   /** On a terminal. @default false */
   pty?: boolean;
   /** What follows outside, once the code has ended; its text is looked through for the word as well. */
-  then?(scene: Scene): Promise<string>;
+  afterwards?(scene: Scene): Promise<string>;
   /** Why it is not made without walls, or makes no difference there. @default it is, and must be noticed */
   unnoticed?: string;
 }

@@ -4,9 +4,9 @@ import type { Attempt } from './escape-attempt.ts';
 export const KERNEL: readonly Attempt[] = [
   {
     name: 'a mount',
-    code: `os.makedirs('point', exist_ok=True)
+    code: `for name in ('point', 'bound'): os.makedirs(name, exist_ok=True)
 gains('mounted a tmpfs', 'mount', b'tmpfs', b'point', b'tmpfs', 0, 0)
-gains('bound a folder', 'mount', b'/usr', b'point', b'', 4096, 0)
+gains('bound a folder', 'mount', b'bound', b'point', b'', 4096, 0)
 gains('mounted proc', 'mount', b'proc', b'point', b'proc', 0, 0)`,
   },
   {
@@ -16,9 +16,10 @@ gains('mounted proc', 'mount', b'proc', b'point', b'proc', 0, 0)`,
   gains('changed %s' % path, 'mount_setattr', -100, path, 0, ctypes.create_string_buffer(struct.pack('QQQQ', 0, 1, 0, 0)), 32)`,
   },
   {
-    name: 'an overlay over the system',
-    code: `for name in ('upper', 'work', 'merged'): os.makedirs('layer/' + name, exist_ok=True)
-gains('mounted an overlay', 'mount', b'overlay', b'layer/merged', b'overlay', 0, b'lowerdir=/usr,upperdir=layer/upper,workdir=layer/work')`,
+    name: 'an overlay',
+    code: `for name in ('lower', 'upper', 'work', 'merged'): os.makedirs('layer/' + name, exist_ok=True)
+options = b'lowerdir=layer/lower,upperdir=layer/upper,workdir=layer/work'
+gains('mounted an overlay', 'mount', b'overlay', b'layer/merged', b'overlay', 0, options)`,
   },
   {
     name: 'the newer mount calls',
@@ -35,7 +36,7 @@ if call('chroot', b'.')[0] == 0:
   },
   {
     name: 'a user namespace of its own',
-    code: `for name, flag in (('user', 0x10000000), ('mount', 0x20000), ('net', 0x40000000), ('pid', 0x20000000), ('uts', 0x4000000), ('time', 0x80)):
+    code: `for name, flag in dict(user=0x10000000, mount=0x20000, net=0x40000000, pid=0x20000000, uts=0x4000000, time=0x80).items():
   gains('a new %s namespace' % name, 'unshare', flag)`,
   },
   {
@@ -84,7 +85,9 @@ if os.uname().machine == 'x86_64' and os.fork() == 0:
     code: `import glob
 for command in ('su -c "id -u" root </dev/null', 'sudo -n id -u', 'pkexec id -u', 'newgrp root -c "id -u"', 'setpriv --reuid 0 id -u'):
   if subprocess.run(['sh', '-c', command + ' 2>/dev/null | grep -qx 0'], timeout=4).returncode == 0: breach(command)
-sh('mount -t tmpfs none /tmp; umount /proc; fusermount3 -u /proc; chage -l root; crontab -l')
+os.makedirs('held', exist_ok=True)
+if sh('mount -t tmpfs none held') == 0: breach('mounted by mount')
+if sh('chage -l root') == 0: breach('read the age of a password')
 if 'NoNewPrivs:\\t1' not in open('/proc/self/status').read(): breach('programs may gain rights')`,
   },
   {
@@ -94,12 +97,13 @@ if 'NoNewPrivs:\\t1' not in open('/proc/self/status').read(): breach('programs m
 attempt('dropped the groups', lambda: os.setgroups([0]))
 head, caps = struct.pack('Ii', 0x20080522, 0), struct.pack('6I', *[0xffffffff] * 6)
 gains('took capabilities', 'capset', ctypes.create_string_buffer(head), ctypes.create_string_buffer(caps))
-for name in ('uid_map', 'gid_map', 'setgroups'): attempt('wrote ' + name, lambda: open('/proc/self/' + name, 'w').write('0 0 1'))`,
+for name in ('uid_map', 'gid_map', 'setgroups'): attempt('wrote ' + name, lambda: put('/proc/self/' + name, '0 0 1'))`,
   },
   {
     name: 'device nodes of its own',
     code: `disks = [line.split()[:2] for line in open('/proc/partitions').read().splitlines()[2:]]
-for n, (kind, major, minor) in enumerate([(stat.S_IFCHR, 1, 1), (stat.S_IFCHR, 10, 229)] + [(stat.S_IFBLK, int(a), int(b)) for a, b in disks]):
+devices = [(stat.S_IFCHR, 1, 1), (stat.S_IFCHR, 10, 229)] + [(stat.S_IFBLK, int(a), int(b)) for a, b in disks]
+for n, (kind, major, minor) in enumerate(devices):
   for folder in ('.', '/tmp', '/dev/shm'):
     path = '%s/node-%d' % (folder, n)
     try: os.mknod(path, kind | 0o666, os.makedev(major, minor))
@@ -109,10 +113,12 @@ for n, (kind, major, minor) in enumerate([(stat.S_IFCHR, 1, 1), (stat.S_IFCHR, 1
   },
   {
     name: 'device nodes of the machine',
-    code: `known = {'null', 'zero', 'full', 'random', 'urandom', 'tty', 'ptmx', 'pts', 'shm', 'fd', 'stdin', 'stdout', 'stderr', 'core', 'console', 'mqueue'}
+    code: `known = set('null zero full random urandom tty ptmx pts shm fd stdin stdout stderr core console mqueue'.split())
 for folder, folders, files in os.walk('/dev'):
   for name in files:
-    if name not in known and folder != '/dev/pts' and opens(folder + '/' + name): breach('opened %s/%s' % (folder, name))
+    if name not in known and folder != '/dev/pts': breach('sees %s/%s' % (folder, name))
+for name in ('mem', 'kvm', 'fuse', 'port', 'net/tun', 'loop-control', 'sda', 'vda', 'nvme0n1', 'kmsg'):
+  if opens('/dev/' + name): breach('opened /dev/' + name)
 for name in names('/dev/pts'):
   if name != 'ptmx' and opens('/dev/pts/' + name): breach('opened the terminal ' + name)`,
   },
@@ -120,14 +126,23 @@ for name in names('/dev/pts'):
     name: 'switches of the kernel in /proc',
     code: `paths = ['/proc/sysrq-trigger', '/proc/kcore', '/proc/kmem', '/proc/mtrr', '/proc/bus', '/proc/timer_list', '/proc/kpageflags']
 paths += [os.path.join(folder, name) for folder, _, files in os.walk('/proc/sys') for name in files]
+# Of its own namespaces:
+own = ('fs/mqueue/', 'kernel/msg', 'kernel/shm', 'kernel/sem', 'kernel/auto_msgmni', 'kernel/ns_last_pid', 'kernel/pid_max')
 for path in paths:
+  if path.removeprefix('/proc/sys/').startswith(own): continue
   if os.path.isfile(path) and opens(path, os.O_WRONLY): breach('could write ' + path)
 if opens('/proc/kcore'): breach('could read memory')`,
   },
   {
+    name: 'limits on messages and memory between processes',
+    code: `for name, value in (('kernel/shmmni', '77'), ('kernel/msgmni', '77'), ('fs/mqueue/queues_max', '77')):
+  try: put('/proc/sys/' + name, value)
+  except OSError as error: print(error)`,
+  },
+  {
     name: 'programs that the kernel starts',
-    code: `for path in ('/proc/sys/kernel/core_pattern', '/proc/sys/kernel/modprobe', '/proc/sys/kernel/hotplug', '/proc/sys/fs/binfmt_misc/register',
-             '/sys/kernel/uevent_helper', '/sys/fs/cgroup/release_agent'):
+    code: `settings = ('kernel/core_pattern', 'kernel/modprobe', 'kernel/hotplug', 'fs/binfmt_misc/register')
+for path in (*('/proc/sys/' + name for name in settings), '/sys/kernel/uevent_helper', '/sys/fs/cgroup/release_agent'):
   if opens(path, os.O_WRONLY): breach('could write ' + path)`,
   },
   {
@@ -155,7 +170,8 @@ gains('fanotify', 'fanotify_init', 4, 0)`,
   },
   {
     name: 'modules and another kernel',
-    code: `for what, (result, error) in (('a module', call('finit_module', -1, b'', 0)), ('another kernel', call('kexec_load', 0, 99, 0, 0))):
+    code: `for what, arguments in (('finit_module', (-1, b'', 0)), ('kexec_load', (0, 99, 0, 0))):
+  result, error = call(what, *arguments)
   if error not in (errno.EPERM, errno.ENOSYS): breach('was allowed %s: %d' % (what, error))`,
     unnoticed: 'a kernel may be built without either',
   },
@@ -188,7 +204,8 @@ for folder in (b'/usr', b'/etc', b'.'):
   fd = os.open(folder, os.O_RDONLY)
   root = ctypes.create_string_buffer(struct.pack('IiII', 8, 1, 2, 0))  # of the root folder, on ext4
   gains('opened the root by its number', 'open_by_handle_at', fd, root, os.O_RDONLY)
-  if call('name_to_handle_at', -100, folder, handle, ctypes.byref(mount), 0)[0] == 0: gains('opened by handle', 'open_by_handle_at', fd, handle, os.O_RDONLY)`,
+  if call('name_to_handle_at', -100, folder, handle, ctypes.byref(mount), 0)[0] == 0:
+    gains('opened by handle', 'open_by_handle_at', fd, handle, os.O_RDONLY)`,
   },
   {
     name: 'keys of the user',
@@ -219,14 +236,16 @@ if os.getsid(0) == 0: breach('is in a session outside')`,
   },
   {
     name: 'sockets that reach past the network',
-    code: `for what, family, kind in (('vsock', 40, 1), ('packet', 17, 3), ('raw IP', 2, 3), ('alg', 38, 5), ('xdp', 44, 3), ('bluetooth', 31, 3), ('key', 15, 3)):
-  try: socket.socket(family, kind, 255 if what == 'raw IP' else 2 if what == 'key' else 0).close()
+    code: `families = dict(vsock=(40, 1), packet=(17, 3), raw=(2, 3), alg=(38, 5), xdp=(44, 3), bluetooth=(31, 3), key=(15, 3))
+for what, (family, kind) in families.items():
+  try: socket.socket(family, kind, 255 if what == 'raw' else 2 if what == 'key' else 0).close()
   except OSError as error: print(what, error)
   else: breach('has a socket: ' + what)`,
   },
   {
     name: 'routes and interfaces',
-    code: `for command in ('ip link add made type dummy', 'ip link add made2 type veth', 'ip addr add 192.0.2.1/32 dev lo', 'ip route add 198.51.100.0/24 dev lo', 'ip link set lo down'):
-  if sh(command) == 0: breach(command)`,
+    code: `for command in ('link add made type dummy', 'link add made type veth', 'link set lo mtu 60000',
+                'addr add 192.0.2.1/32 dev lo', 'route add 198.51.100.0/24 dev lo'):
+  if sh('ip ' + command) == 0: breach(command)`,
   },
 ];

@@ -55,7 +55,8 @@ show('/proc/1/environ')`,
   local = struct.pack('QQ', ctypes.addressof(buffer), 8)
   remote = struct.pack('QQ', start, 8)
   for name in ('process_vm_readv', 'process_vm_writev'):
-    if call(name, pid, ctypes.create_string_buffer(local), 1, ctypes.create_string_buffer(remote), 1, 0)[0] > 0: breach('%s of %d' % (name, pid))`,
+    vectors = ctypes.create_string_buffer(local), 1, ctypes.create_string_buffer(remote), 1
+    if call(name, pid, *vectors, 0)[0] > 0: breach('%s of %d' % (name, pid))`,
   },
   {
     name: 'a handle of a process outside',
@@ -143,7 +144,7 @@ for start in range(1, 65536, 512):
     else: s.close()
   for s in waiting:
     if s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0:
-      try: breach('%d answers' % s.getpeername()[1])
+      try: breach('%d answers' % s.getpeername()[1]) if s.getpeername() != s.getsockname() else None
       except OSError: pass
     s.close()`,
   },

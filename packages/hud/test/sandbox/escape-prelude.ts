@@ -57,7 +57,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
 def call(name, *args):
   ctypes.set_errno(0)
-  result = libc.syscall(ctypes.c_long(N[name] if isinstance(name, str) else name), *[ctypes.c_long(a) if isinstance(a, int) else a for a in args])
+  number = N[name] if isinstance(name, str) else name
+  result = libc.syscall(ctypes.c_long(number), *[ctypes.c_long(a) if isinstance(a, int) else a for a in args])
   return result, ctypes.get_errno()
 def breach(what):
   print('BREACH:', what, flush=True)
@@ -87,16 +88,21 @@ def is_canary(pid):
 def canaries():
   seen = [pid for pid in pids() if is_canary(pid)]
   return seen or [pid for pid in [W['canary']] if not os.path.exists('/proc/%d' % pid)]
+def put(path, text):
+  fd = os.open(path, os.O_WRONLY)
+  try: os.write(fd, text.encode())
+  finally: os.close(fd)
 def names(folder):
   try: return os.listdir(folder)
   except OSError: return []
 def background(run, seconds):
+  open('running', 'w').close()
   if os.fork(): return
   os.setsid()
   for fd in range(3): os.dup2(os.open('/dev/null', os.O_RDWR), fd)
   signal.alarm(int(seconds) + 2)
   end = time.monotonic() + seconds
-  while time.monotonic() < end: run()
+  while time.monotonic() < end and os.path.exists('running'): run()
   os._exit(0)
 def swapping(a, b, seconds=4):
   background(lambda: call('renameat2', -100, a.encode(), -100, b.encode(), 2), seconds)

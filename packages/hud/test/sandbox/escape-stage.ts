@@ -4,8 +4,8 @@
  * nothing but this program. Takes a plan as JSON, and prints what was seen as JSON.
  */
 import { execFile } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, writeFileSync } from 'node:fs';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSsh, shellQuote } from '../../src/capabilities/ssh.ts';
@@ -38,7 +38,7 @@ export interface Report {
 /** The word that nobody inside must come to know; it stands in variables of this process as well. */
 export const MARK_VARIABLE = 'HUD_API_KEY';
 const CODE_MS = 15_000;
-const THEN_MS = 25_000;
+const AFTERWARDS_MS = 25_000;
 const OTHER_MS = 5_000;
 
 if (process.argv[2] !== undefined) await main(JSON.parse(process.argv[2]) as Plan);
@@ -69,24 +69,39 @@ async function main({ wall, attempts }: Plan): Promise<void> {
     const attempt = ATTEMPTS.find((each) => each.name === name) as Attempt;
     const outcome = await make(attempt, scene);
     const answers = wall === 'none' || (await bounded(OTHER_MS, other.run('cat other.txt'))).includes(mark);
-    rows.push({ name, outcome: outcome.slice(-2_000), breaches: [...judged(outcome, mark), ...world.look(), ...(answers ? [] : ['silenced the other sandbox'])] });
+    rows.push({
+      name,
+      outcome: outcome.slice(-2_000),
+      breaches: [...judged(outcome, mark), ...world.look(), ...(answers ? [] : ['silenced the other sandbox'])],
+    });
+    await workspace.discardSandbox();
+    await emptied(workspace.root);
   }
   await scene.ssh.close();
   await server.close();
   await world[Symbol.asyncDispose]();
-  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  await removed([folder]);
   const report: Report = { uid: process.getuid?.() ?? 0, rows, warnings };
   process.stdout.write(JSON.stringify(report), () => process.exit());
 }
 
-async function make({ code, pty = false, then }: Attempt, scene: Scene): Promise<string> {
+/** What runs in the background without walls ends when its file is gone. What was mounted there stays, and is not gone into. */
+async function emptied(root: string): Promise<void> {
+  await rm(join(root, 'running'), { force: true });
+  await removed((await readdir(root)).map((name) => join(root, name)));
+}
+
+function removed(paths: readonly string[]): Promise<void> {
+  return new Promise((resolve) => void execFile('rm', ['-rf', '--one-file-system', '--', ...paths], () => resolve()));
+}
+
+async function make({ code, pty = false, afterwards }: Attempt, scene: Scene): Promise<string> {
   const script = `/usr/bin/python3 -c ${shellQuote(prelude(scene.facts) + code)}`;
   const options = { timeoutMs: CODE_MS, ...(pty ? { pty: { cols: 80, rows: 24 } } : {}) };
-  const inside = await scene.ssh.exec(script, options).then(
-    ({ stdout, stderr, exitCode }) => `${stdout}\n${stderr}\nexit ${exitCode}`,
-    String,
-  );
-  return then === undefined ? inside : `${inside}\n${await bounded(THEN_MS, then(scene))}`;
+  const inside = await scene.ssh
+    .exec(script, options)
+    .then(({ stdout, stderr, exitCode }) => `${stdout}\n${stderr}\nexit ${exitCode}`, String);
+  return afterwards === undefined ? inside : `${inside}\n${await bounded(AFTERWARDS_MS, afterwards(scene))}`;
 }
 
 function judged(outcome: string, mark: string): string[] {
@@ -110,7 +125,7 @@ function throughProduct(workspace: Workspace): Author {
   return {
     read: async (path) => (await workspace.read(path)).toString(),
     write: async (path, content) => await workspace.write(path, content),
-    list: async (path) => (await workspace.list(path)).map((name) => (name === 'precious' ? 'BREACH: lists what is outside' : name)).join(' '),
+    list: async (path) => (await workspace.list(path)).join(' '),
     fill: async (folder) => await workspace.fill(folder),
     run: async (command, isolated) => {
       const { stdout, stderr } = await workspace.run(command, { isolated, timeoutMs: OTHER_MS });
@@ -124,7 +139,7 @@ function naively(root: string): Author {
   return {
     read: async (path) => await readFile(join(root, path), 'utf8'),
     write: async (path, content) => await writeFile(join(root, path), content),
-    list: async (path) => (await readdir(join(root, path))).map((name) => (name === 'precious' ? 'BREACH: lists what is outside' : name)).join(' '),
+    list: async (path) => (await readdir(join(root, path))).join(' '),
     fill: async (folder) => {
       for (const name of await readdir(folder)) {
         for (const file of await readdir(join(folder, name))) cpSync(join(folder, name, file), join(root, name, file));

@@ -2,13 +2,14 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { getPriority, hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Facts } from './escape-attempt.ts';
 
 const PRECIOUS = 'as it was';
+const SETTINGS = ['kernel/shmmni', 'kernel/msgmni', 'fs/mqueue/queues_max'];
 
 /** Holds shared memory and a key with the word, until its input ends. */
 const HOLDER = `
@@ -36,8 +37,9 @@ export interface World extends AsyncDisposable {
 /** @param mark the word that nobody inside must come to know */
 export async function makeWorld(folder: string, mark: string): Promise<World> {
   const outside = join(folder, 'outside');
-  mkdirSync(outside);
   const mend = (): void => {
+    mkdirSync(outside, { recursive: true });
+    writeFileSync(join(outside, mark), '');
     writeFileSync(join(outside, 'file'), mark);
     writeFileSync(join(outside, 'precious'), PRECIOUS);
     chmodSync(join(outside, 'precious'), 0o666);
@@ -47,9 +49,12 @@ export async function makeWorld(folder: string, mark: string): Promise<World> {
   const heard: string[] = [];
   const abstractNames = [`hud-canary-${process.pid}`, `/tmp/.X11-unix/X${7_000 + (process.pid % 1_000)}`];
   const say = (what: string, listen: (server: Server) => Server): Promise<Server> => greeter(mark, () => heard.push(what), listen);
+  const loopback = await say('the loopback port', (server) => server.listen(0, '::'));
   const servers = [
-    await say('the loopback port', (server) => server.listen(0, '::')),
-    await say('the socket in the file system', (server) => server.listen({ path: join(folder, 'socket'), readableAll: true, writableAll: true })),
+    loopback,
+    await say('the socket in the file system', (server) =>
+      server.listen({ path: join(folder, 'socket'), readableAll: true, writableAll: true }),
+    ),
     ...(await Promise.all(abstractNames.map((name) => say('an abstract socket', (server) => server.listen(`\0${name}`))))),
   ];
   const canaryName = `${100_000 + randomInt(100_000)}.5`;
@@ -62,14 +67,14 @@ export async function makeWorld(folder: string, mark: string): Promise<World> {
   await once(holder.stdout, 'data');
   const shmFile = `/dev/shm/hud-canary-${process.pid}`;
   writeFileSync(shmFile, mark, { mode: 0o644 });
-  const state = new MachineState(outside, canary);
+  const state = new MachineState(outside, mark, canary);
   return {
     facts: {
       outside,
       canary: canary.pid ?? 0,
       canaryName,
       canaryUid: process.getuid?.() ?? 0,
-      port: (servers[0]?.address() as AddressInfo).port,
+      port: (loopback.address() as AddressInfo).port,
       abstractNames,
       socketPath: join(folder, 'socket'),
       shmKey,
@@ -105,11 +110,13 @@ async function greeter(mark: string, onGuest: () => void, listen: (server: Serve
 /** Of files, processes and the kernel's settings, compared with how they were at first. */
 class MachineState {
   readonly #outside: string;
+  readonly #kept: string[];
   readonly #canary: ChildProcess;
   readonly #first: Record<string, string>;
 
-  constructor(outside: string, canary: ChildProcess) {
+  constructor(outside: string, mark: string, canary: ChildProcess) {
     this.#outside = outside;
+    this.#kept = [mark, 'file', 'precious'];
     this.#canary = canary;
     this.#first = this.#facts();
   }
@@ -128,23 +135,28 @@ class MachineState {
     return {
       'the precious file': textOf(precious),
       'its owner and mode': `${uid} ${mode}`,
-      'the folder outside': readdirSync(this.#outside).toSorted().slice(0, 5).join(' '),
+      'the folder outside': this.#names().toSorted().slice(0, 5).join(' '),
       'the canary': isAlive ? `alive, nice ${getPriority(this.#canary.pid)}` : 'dead',
       'its limits': isAlive ? textOf(`/proc/${this.#canary.pid}/limits`) : '',
       'the name of the machine': hostname(),
       'the mounts': textOf('/proc/self/mounts'),
       'the routes': textOf('/proc/net/route'),
       'the core pattern': textOf('/proc/sys/kernel/core_pattern'),
-      'the host name file': textOf('/etc/hosts'),
+      'the limits between processes': SETTINGS.map((name) => textOf(`/proc/sys/${name}`)).join(' '),
     };
   }
 
+  #names(): string[] {
+    return existsSync(this.#outside) ? readdirSync(this.#outside) : [];
+  }
+
   #repair(): void {
-    for (const name of readdirSync(this.#outside)) {
-      if (name !== 'file' && name !== 'precious') rmSync(join(this.#outside, name), { recursive: true });
+    for (const name of this.#names()) {
+      if (!this.#kept.includes(name)) rmSync(join(this.#outside, name), { recursive: true, force: true });
     }
     const [uid] = (this.#first['its owner and mode'] ?? '').split(' ').map(Number);
-    if (uid !== undefined && process.getuid?.() === 0) chownSync(join(this.#outside, 'precious'), uid, uid);
+    const precious = join(this.#outside, 'precious');
+    if (uid !== undefined && process.getuid?.() === 0 && existsSync(precious)) chownSync(precious, uid, uid);
   }
 }
 

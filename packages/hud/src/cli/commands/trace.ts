@@ -8,6 +8,7 @@ import { sleep } from '../../host/host.ts';
 import type { Store } from '../../store/index.ts';
 import { spanStep } from '../../telemetry/index.ts';
 import { defineCommand, type Context } from '../command.ts';
+import { filesText } from '../file-changes.ts';
 import { flag } from '../options.ts';
 import { notRecorded, openRecord } from '../record.ts';
 import { runsOf } from '../record-rows.ts';
@@ -16,6 +17,8 @@ import { literal, literalLine } from '../terminal/literal.ts';
 import { ago, reward } from '../terminal/wording.ts';
 
 const POLL_MS = 250;
+/** Few enough that a page of screenshots fits into memory. */
+const PAGE = 100;
 /** Enough to name one id of a record. */
 const ID_DIGITS = 12;
 
@@ -46,6 +49,8 @@ interface Reading {
   traceId: string;
   follow: boolean;
   signal: AbortSignal;
+  /** @default 'inline' */
+  blobs?: 'inline' | 'reference';
 }
 
 /** By hex digits with or without dashes; any other text is an id that the record keeps hashed. */
@@ -62,7 +67,12 @@ async function* traceText(run: RunRecord, reading: Reading, { out }: Context): A
   yield dim(`trace ${run.traceId} of job ${run.jobId}`);
   yield* attemptLines(await newestAttempt(store, run), run, out);
   let turn = 0;
-  for await (const span of readSpans(reading)) {
+  for await (const span of readSpans({ ...reading, blobs: 'reference' })) {
+    const files = filesText(span, out);
+    if (files !== undefined) {
+      if (files.length > 0) yield* ['', ...files];
+      continue;
+    }
     const step = stepOf(span);
     if (step?.source === 'agent') turn += 1;
     yield '';
@@ -101,14 +111,14 @@ function endLines(run: RunRecord, { bold, dim, red, yellow }: Context['out']): s
 }
 
 /** In the order they were recorded; with `follow` it waits for more until the run has ended. */
-async function* readSpans({ store, traceId, follow, signal }: Reading): AsyncGenerator<Span> {
+async function* readSpans({ store, traceId, follow, signal, blobs = 'inline' }: Reading): AsyncGenerator<Span> {
   let cursor: string | undefined;
   let seen = 0; // spans after the cursor that were told already
   for (;;) {
     // Asked before the spans are read: once it is true, all spans are there.
     const hasEnded = !follow || (await store.getRun(traceId))?.class !== undefined;
     for (;;) {
-      const page = await store.listSpans(traceId, { limit: 500, ...(cursor === undefined ? {} : { cursor }) });
+      const page = await store.listSpans(traceId, { limit: PAGE, blobs, ...(cursor === undefined ? {} : { cursor }) });
       yield* page.items.slice(seen);
       seen = page.nextCursor === undefined ? page.items.length : 0;
       if (page.nextCursor === undefined) break;

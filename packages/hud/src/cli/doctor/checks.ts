@@ -155,7 +155,7 @@ const TOOL_MS = 10_000;
 async function tool(name: string, command: string, args: readonly string[], advice: string): Promise<Finding> {
   try {
     const { stdout } = await promisify(execFile)(command, args, { timeout: TOOL_MS });
-    return { name, level: 'ok', detail: literalLine(stdout.split('\n')[0] ?? '') || 'present' };
+    return { name, level: 'ok', detail: literalLine(stdout.trim().split('\n')[0] ?? '') || 'present' };
   } catch (error) {
     const { code, stderr } = error as { code?: unknown; stderr?: string };
     const lastLine = stderr?.trim().split('\n').at(-1);

@@ -3,9 +3,9 @@ import { openSandbox } from './bwrap.ts';
 import { runIn, sandboxPlace } from './sandbox.fixtures.ts';
 
 const [mode, command = 'true'] = process.argv.slice(2);
-const place = await sandboxPlace({ limits: { processes: 100 } });
+const place = await sandboxPlace({ limits: { processes: 100 }, isJoined: mode === 'hold joined' });
 const sandbox = await openSandbox(place.spec);
-if (mode === 'hold') {
+if (mode?.startsWith('hold')) {
   const running = await sandbox.spawn({ command });
   for await (const piece of running.stdout) process.stdout.write(String(piece)); // until somebody kills this process
 } else {

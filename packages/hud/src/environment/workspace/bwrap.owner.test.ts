@@ -50,11 +50,11 @@ describe.skipIf(reason)('a sandbox', () => {
     expect(told.status).toEqual({ code: 0 });
   });
 
-  async function killedOwner(as: 'self' | 'other'): Promise<void> {
+  async function killedOwner(as: 'self' | 'other', mode = 'hold'): Promise<void> {
     const mark = `${80_000 + Math.floor(Math.random() * 9_000)}.25`;
     const lease = nodeHost.randomHex(8);
     const daemon = `trap '' HUP INT TERM; (setsid sleep ${mark} </dev/null >/dev/null 2>&1 &); sleep ${mark} & echo up; wait`;
-    const child = drive(['hold', daemon], { as, env: { [LEASE_VARIABLE]: lease } });
+    const child = drive([mode, daemon], { as, env: { [LEASE_VARIABLE]: lease } });
     await once(child.stdout as NonNullable<typeof child.stdout>, 'data');
     await expect.poll(() => sleeping(mark).length).toBe(2);
     child.kill('SIGKILL');
@@ -68,6 +68,7 @@ describe.skipIf(reason)('a sandbox', () => {
   test.skipIf(noOther)('when its process without root is killed a sandbox goes, daemons that ignore signals included', () =>
     killedOwner('other'),
   );
+  test.skipIf(noOther)('so does one with another around it, whose network can be joined', () => killedOwner('other', 'hold joined'));
 
   test.skipIf(NO_GROUPS)('a group whose maker has ended is removed by the next maker, with all in it', async () => {
     const base = [...limitBases().values()].find(({ version }) => version === 1) ?? [...limitBases().values()][0];

@@ -3,7 +3,18 @@
  * It dies with this process, and with it everything inside.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, closeSync, constants, copyFileSync, existsSync, mkdirSync, openSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
@@ -111,9 +122,12 @@ class BwrapSandbox implements Sandbox {
     this.#parts = parts;
     this.lost = new Promise((resolve) => (this.#lose = resolve));
     this.#control = join(spec.directory, 'control');
-    mkdirSync(this.#control);
-    // Nobody inside may list it: who does not know the name of a pipe can't open it.
-    chmodSync(this.#control, process.getuid?.() === 0 ? 0o711 : 0o700);
+    mkdirSync(this.#control, { mode: 0o700 });
+    if (process.getuid?.() === 0) {
+      // Nobody inside may list it: who does not know the name of a pipe can't open it. Nobody else outside may enter it.
+      chownSync(this.#control, 0, identity.gid);
+      chmodSync(this.#control, 0o710);
+    }
     this.#pool = new FifoPool(this.#control);
     const overlayOf = spec.overlay ? spec.root : undefined;
     const sources = [...mountSources(spec), this.#control];
@@ -195,6 +209,7 @@ class BwrapSandbox implements Sandbox {
     const { spec, groups, free } = this.#parts;
     const steps: (() => Promise<void>)[] = [
       () => this.#kill(),
+      () => this.#pool.close(),
       () => groups.remove(),
       () => rm(this.#control, { recursive: true, force: true }),
     ];

@@ -1,5 +1,5 @@
 /** Control groups that limit what a sandbox uses, of version 1 or 2, whichever has the controller. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Controller, endGroup, groupsNamed, type LimitBase, limitBases } from '../../host/cgroup.ts';
 import { groupPrefix, LEASE_VARIABLE } from '../../host/destroy.ts';
@@ -35,7 +35,8 @@ export async function makeLimitGroups(limits: GroupLimits, onWarning: (message: 
     isSwept = true;
     await sweepGroups(onWarning);
   }
-  const name = `${groupPrefix(process.env[LEASE_VARIABLE] ?? 'own')}${process.pid}.${startTime(process.pid) ?? 0}-${++made}`;
+  const maker = `${process.pid}.${startTime(process.pid) ?? 0}.${numberSpace()}`;
+  const name = `${groupPrefix(process.env[LEASE_VARIABLE] ?? 'own')}${maker}-${++made}`;
   const paths = new Map<Controller, string>();
   const level: LimitGroups['level'] = { memory: 'none', processes: 'none', cpus: 'none' };
   for (const [controller, base] of limitBases()) {
@@ -91,11 +92,18 @@ function memoryKills(path: string | undefined): number {
   return 0;
 }
 
+/** In which a process number means something: two containers may share control groups and still not see each other's processes. */
+function numberSpace(): string {
+  return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
+}
+
 /** Ends the groups whose maker has ended without doing so. */
 async function sweepGroups(onWarning: (message: string) => void): Promise<void> {
+  const own = numberSpace();
   const left = groupsNamed((name) => {
-    const [, pid, started] = /^hud-\w+-(\d+)\.(\d+)-\d+$/.exec(name) ?? [];
-    return pid !== undefined && startTime(Number(pid)) !== started;
+    const [, pid, started, space] = /^hud-\w+-(\d+)\.(\d+)(?:\.(\d+))?-\d+$/.exec(name) ?? [];
+    if (pid === undefined || (space !== undefined && space !== own)) return false;
+    return startTime(Number(pid)) !== started;
   });
   for (const outcome of await Promise.allSettled(left.map(endGroup))) {
     if (outcome.status === 'rejected') onWarning(`A control group of an ended process could not be removed: ${messageOf(outcome.reason)}.`);

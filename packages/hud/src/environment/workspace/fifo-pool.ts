@@ -13,12 +13,13 @@ export class FifoPool {
   #ready: string[] = [];
   #making: Promise<void> | undefined;
   #batch = FIRST_BATCH;
+  #isClosed = false;
 
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /** @throws what `mkfifo` said */
+  /** @throws what `mkfifo` said, and after the end */
   async take(): Promise<string> {
     while (this.#ready.length === 0) await this.fill();
     const name = this.#ready.pop() as string;
@@ -29,8 +30,16 @@ export class FifoPool {
 
   /** Makes a batch, twice as large as the one before. */
   fill(): Promise<void> {
+    if (this.#isClosed) return Promise.reject(new Error('the sandbox was closed'));
     this.#making ??= this.#make(this.#batch).finally(() => (this.#making = undefined));
     return this.#making;
+  }
+
+  /** Nothing is in the making when it settles, and nothing is made from then on. May be called twice. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#ready = [];
+    await this.#making?.catch(() => {}); // told to who waited for it
   }
 
   async #make(count: number): Promise<void> {

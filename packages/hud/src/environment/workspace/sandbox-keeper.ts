@@ -1,6 +1,7 @@
 /** The sandbox that all sessions of a workspace share: made ahead or on demand, replaced when it is discarded or lost. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { lchown, readdir, stat } from 'node:fs/promises';
 import { messageOf } from '../../protocol/errors.ts';
 import type { Sandbox } from './sandbox.ts';
 
@@ -28,6 +29,8 @@ export class SandboxKeeper {
   readonly #options: SandboxKeeperOptions;
   readonly #closing = new Set<Promise<void>>();
   #kept: Kept | undefined;
+  /** Settles when whoever wants the folder to himself is done with it. */
+  #held: Promise<void> | undefined;
   #isClosed = false;
 
   constructor(options: SandboxKeeperOptions) {
@@ -36,12 +39,12 @@ export class SandboxKeeper {
 
   /** @throws whatever making it failed of; the next call tries again */
   async prepare(): Promise<Sandbox> {
-    return (await this.#keep().made).sandbox;
+    return (await (await this.#admitted()).made).sandbox;
   }
 
   /** The present one, ready for commands. */
   async get(): Promise<Sandbox> {
-    const kept = this.#keep();
+    const kept = await this.#admitted();
     kept.ready ??= kept.made.then(async ({ sandbox }) => {
       await this.#options.beforeUse();
       return sandbox;
@@ -51,9 +54,38 @@ export class SandboxKeeper {
 
   /** Ends every process of the present one; settles when it is gone. */
   async discard(): Promise<void> {
+    await this.#endPresent();
+    this.#makeAhead();
+  }
+
+  /** Does the work while no process is inside and none can get in; who wants a sandbox meanwhile waits for it. */
+  async emptied<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#held !== undefined) await this.#held;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held = promise;
+    try {
+      await this.#endPresent();
+      await Promise.all(this.#closing); // those discarded before may still be ending
+      return await work();
+    } finally {
+      this.#held = undefined;
+      resolve();
+      this.#makeAhead();
+    }
+  }
+
+  async #admitted(): Promise<Kept> {
+    while (this.#held !== undefined) await this.#held;
+    return this.#keep();
+  }
+
+  async #endPresent(): Promise<void> {
     const kept = this.#kept;
     this.#kept = undefined;
     if (kept !== undefined) await this.#end(kept);
+  }
+
+  #makeAhead(): void {
     if (this.#options.isEager && !this.#isClosed) {
       this.prepare().catch((error: unknown) => this.#options.onWarning(`the next sandbox could not be prepared: ${messageOf(error)}`));
     }
@@ -108,6 +140,10 @@ export class SandboxKeeper {
  * @throws Error with what `chown` said
  */
 export async function handOver(root: string, from: number, { uid, gid }: { uid: number; gid: number }): Promise<void> {
+  if ((await readdir(root)).length === 0) {
+    if ((await stat(root)).uid === from) await lchown(root, uid, gid);
+    return;
+  }
   const child = spawn('chown', ['-R', '-P', '-h', `--from=${from}`, `${uid}:${gid}`, '--', root], { stdio: ['ignore', 'ignore', 'pipe'] });
   const errors: Buffer[] = [];
   child.stderr.on('data', (chunk: Buffer) => errors.length < 16 && errors.push(chunk));

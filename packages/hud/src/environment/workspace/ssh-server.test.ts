@@ -17,7 +17,14 @@ import type { Sandbox } from './sandbox.ts';
 import { startSshServer, type SshServer } from './ssh-server.ts';
 import { openUnisolated } from './unisolated.ts';
 
-const noSsh = spawnSync('ssh', ['-V']).error === undefined ? undefined : 'openssh-client is not installed';
+const noSsh = whyNoSsh();
+
+/** It refuses to run as a user that has no name. */
+function whyNoSsh(): string | undefined {
+  const { error, status, stderr } = spawnSync('ssh', ['-G', 'localhost'], { encoding: 'utf8' });
+  if (error !== undefined) return 'openssh-client is not installed';
+  return status === 0 ? undefined : stderr.trim();
+}
 
 let folder: string;
 let sandbox: Sandbox;

@@ -1,5 +1,5 @@
 /** What a workspace consists of while it is started, put up in order and taken down in reverse. */
-import { chmod, lchown, mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, lchown, mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HudError, messageOf } from '../../protocol/errors.ts';
@@ -36,11 +36,13 @@ export async function startWorkspace(settings: WorkspaceSettings, warn: (message
   const hostKey = await hostKeyOf(settings);
   const clientKey = await clientKeyOf(settings, directory, building);
   const identity = identityFor(settings, building);
+  await letThrough(directory, identity);
   const spec = await specOf({ settings, directory, identity, warn, building });
   let count = 0;
   const nextSpec = async (): Promise<SandboxSpec> => {
     const own = join(directory, `sandbox-${(count += 1)}`);
     await mkdir(own, { mode: 0o700 });
+    await letThrough(own, identity);
     return { ...spec, directory: own };
   };
   const give = async (): Promise<void> => await giveRoot(settings, identity, warn);
@@ -54,11 +56,15 @@ export async function startWorkspace(settings: WorkspaceSettings, warn: (message
     onWarning: warn,
   });
   building.defer(async () => await keeper.close());
-  const level: SandboxLevel = { ...(await keeper.prepare()).level, network: settings.network };
   const authorizedKeys = clientKey === undefined ? (settings.authorizedClientKeys ?? []) : [clientKey.public];
   const { host, port } = settings;
-  const server = await startSshServer({ sandbox: async () => await keeper.get(), hostKey: hostKey.private, authorizedKeys, host, port });
-  building.defer(async () => await server.close());
+  const listen = async (): Promise<SshServer> => {
+    const server = await startSshServer({ sandbox: async () => await keeper.get(), hostKey: hostKey.private, authorizedKeys, host, port });
+    building.defer(async () => await server.close());
+    return server;
+  };
+  const [sandbox, server] = await both(keeper.prepare(), listen());
+  const level: SandboxLevel = { ...sandbox.level, network: settings.network };
   const isolated = async (): Promise<Made> => {
     await give();
     const alone = { ...(await nextSpec()), shareNetwork: false, isJoined: false, env: envOf(settings, identity, {}) };
@@ -67,6 +73,12 @@ export async function startWorkspace(settings: WorkspaceSettings, warn: (message
   };
   const stack = building.move();
   return { hostKey, clientKey, identity, keeper, server, level, isolated, close: async () => await stack[Symbol.asyncDispose]() };
+}
+
+/** At the same time. Settles when both have, so that nothing is under way when one of them failed. */
+async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([first, second]);
+  return [await first, await second];
 }
 
 /** The served folder, and a private one outside of it. */
@@ -80,6 +92,16 @@ async function makePlaces({ root, credentialsDir }: WorkspaceSettings, building:
   throw new HudError('BAD_ARGUMENT', `The private folder would be below the served one, ${root}, where every command could read it.`, {
     hint: 'Serve another folder, or name a credentialsDir.',
   });
+}
+
+/**
+ * Lets the sandbox's user walk through, and nobody else: what is bound into the sandbox can then be found by it. It may
+ * not list the folder, and nothing of it but what is bound is there inside.
+ */
+async function letThrough(folder: string, identity: Identity | undefined): Promise<void> {
+  if (identity === undefined) return;
+  await chown(folder, process.getuid?.() ?? 0, identity.gid);
+  await chmod(folder, 0o710);
 }
 
 async function hostKeyOf({ hostKeyPath }: WorkspaceSettings): Promise<KeyPair> {
@@ -151,7 +173,7 @@ async function specOf({ settings, directory, identity, warn, building }: SpecPar
 }
 
 async function hostsMount(settings: WorkspaceSettings, directory: string, building: CleanUp): Promise<Mount> {
-  const shown = join(directory, 'shown'); // the private folder itself lets nobody through
+  const shown = join(directory, 'shown');
   await mkdir(shown, { mode: 0o755 });
   const path = settings.hostsPath ?? join(shown, 'hosts');
   await writeFile(path, hostsFileOf({ ...settings, hostname: hostname() }));

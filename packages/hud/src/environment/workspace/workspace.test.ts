@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -237,6 +238,29 @@ describe.skipIf(noWalls)(`in a sandbox${noWalls === undefined ? '' : `: ${noWall
     expect(readdirSync(join(folder, 'keys'))).toContain('client_key');
     await workspace.stop();
     expect(readdirSync(join(folder, 'keys'))).toEqual([]);
+  });
+
+  test.skipIf(!isRoot)("its private folders let the sandbox's user pass, no other user, and nobody's list", async () => {
+    chmodSync(folder, 0o711);
+    const before = process.env.TMPDIR;
+    process.env.TMPDIR = folder;
+    let workspace: Workspace;
+    try {
+      workspace = await start();
+    } finally {
+      if (before === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = before;
+    }
+    const { uid } = (workspace.capability.params as { level: { uid: number } }).level;
+    const own = readdirSync(folder).find((name) => name.startsWith('hud-workspace-')) ?? '';
+    for (const path of ['', 'sandbox-1', 'sandbox-1/control']) {
+      const { mode, uid: owner, gid } = statSync(join(folder, own, path));
+      expect([path, mode & 0o777, owner, gid]).toEqual([path, 0o710, 0, uid]);
+    }
+    expect(statSync(join(folder, own, 'client_key')).mode & 0o777).toBe(0o600);
+    // Mounts prepared by root would be slower, and are for what the sandbox's user can't walk to.
+    expect(readdirSync(join(folder, own, 'sandbox-1'))).not.toContain('mounts');
+    expect((await workspace.run('ls /run/hud; echo in')).stdout).toBe('in\n');
   });
 
   test.skipIf(!isRoot)('with an overlay each sandbox begins with the folder as it was', async () => {

@@ -135,13 +135,14 @@ export class Workspace implements AsyncDisposable {
   }
 
   /**
-   * Replaces what the root holds with a copy of a folder, owned by the commands' user. Ends every process inside first.
+   * Replaces what the root holds with a copy of a folder, owned by the commands' user. Ends every process inside first;
+   * commands that come meanwhile wait.
    * @throws HudError BAD_ARGUMENT when the folder can't be read
    */
   async fill(folder: string): Promise<void> {
     const { root, identity } = this.#files();
-    await this.discardSandbox();
-    await (await import('./fill-root.ts')).fillRoot(root, folder, identity);
+    const { fillRoot } = await import('./fill-root.ts');
+    await this.#running().keeper.emptied(async () => await fillRoot(root, folder, identity));
   }
 
   /** @param path relative, or as it is called inside. @throws HudError RPC_ERROR, BAD_ARGUMENT */

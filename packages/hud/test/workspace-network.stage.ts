@@ -9,7 +9,7 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { textOf } from './sandbox.fixtures.ts';
+import { textOf } from '../src/environment/workspace/sandbox.fixtures.ts';
 import type { Seen } from './workspace-network.driver.ts';
 
 export interface Plan {
@@ -35,7 +35,7 @@ const HOSTS = [
   `${OTHER} other.example`,
   `${PRIVATE} private.allowed.example`,
 ];
-const WORLD = fileURLToPath(new URL('../../../test/sandbox/egress-world.ts', import.meta.url));
+const WORLD = fileURLToPath(new URL('sandbox/egress-world.ts', import.meta.url));
 const DRIVER = fileURLToPath(new URL('workspace-network.driver.ts', import.meta.url));
 
 if (process.argv[2] !== undefined) await main(JSON.parse(process.argv[2]) as Plan);
@@ -46,8 +46,8 @@ async function main({ uid }: Plan): Promise<void> {
   await once(world, 'message');
   connectTo(world.pid ?? 0);
   const drop = uid === 0 ? [] : ['setpriv', '--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups', '--'];
-  const [file = '', ...args] = [...drop, process.execPath, DRIVER, MACHINE];
-  const driver = spawn(file, args, { stdio: ['ignore', 'pipe', 'inherit'], cwd: '/' });
+  const command = [...drop, process.execPath, DRIVER, MACHINE];
+  const driver = spawn('env', command, { stdio: ['ignore', 'pipe', 'inherit'], cwd: '/' });
   const seen = JSON.parse(await textOf(driver.stdout)) as Seen;
   world.send('take');
   const [taken] = (await once(world, 'message')) as [{ received: { to: string; bytes: string }[] }];

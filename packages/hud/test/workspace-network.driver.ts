@@ -4,13 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openSsh } from '../../capabilities/ssh.ts';
-import { Capability } from '../../protocol/capability.ts';
-import { textOf } from './sandbox.fixtures.ts';
-import { Workspace } from './workspace.ts';
-import type { WorkspaceOptions } from './workspace-options.ts';
+import { openSsh } from '../src/capabilities/ssh.ts';
+import { Capability } from '../src/protocol/capability.ts';
+import { textOf } from '../src/environment/workspace/sandbox.fixtures.ts';
+import { Workspace } from '../src/environment/workspace/workspace.ts';
+import type { WorkspaceOptions } from '../src/environment/workspace/workspace-options.ts';
 
-/** Outcome of each attempt by its name; `network` is what the manifest says. */
+/** Of each attempt by its name; `network` is what the manifest says. */
 export type Outcomes = Record<string, string> & { network: string };
 
 export interface Seen {
@@ -19,7 +19,7 @@ export interface Seen {
   listed: Outcomes;
   /** The same workspace after `discardSandbox`. */
   renewed: Outcomes;
-  isPublic: Outcomes;
+  open: Outcomes;
   warnings: string[];
 }
 
@@ -60,17 +60,26 @@ const hosts = {
   private: get('http://private.allowed.example/private'),
   unknown: get('http://nowhere.example/unknown'),
 };
-const services = { database: say('database', 5_432), second: say('second.internal', 5_432), alias: say('web', PORT), serve };
+const services = {
+  database: say('database', 5_432),
+  second: say('second.internal', 5_432),
+  serve,
+  alias: get(`http://web:${PORT}/word`),
+};
 
 async function trial(workspace: Workspace, commands: Record<string, string>): Promise<Outcomes> {
   const entry = Capability.parse(workspace.capability);
   const ssh = await openSsh(entry);
   const outcomes: Outcomes = { network: (entry.params.level as { network: string }).network };
-  for (const [name, command] of Object.entries(commands)) {
+  const attempt = async ([name, command]: [string, string]): Promise<void> => {
     const { stdout, stderr, isTimedOut } = await ssh.exec(command, { timeoutMs: LONGEST_MS });
     outcomes[name] = isTimedOut ? 'timed out' : (stdout + stderr).trim();
-  }
-  if (commands['serve'] !== undefined) for (const address of ['127.0.0.1', machine]) outcomes[`published on ${address}`] = await fetchFrom(address);
+  };
+  const { serve: first, ...others } = commands;
+  if (first !== undefined) await attempt(['serve', first]);
+  await Promise.all(Object.entries(others).map(attempt));
+  const published = first === undefined ? {} : { loopback: await fetchFrom('127.0.0.1'), outside: await fetchFrom(machine) };
+  Object.assign(outcomes, published);
   await ssh.close();
   return outcomes;
 }
@@ -112,14 +121,16 @@ const isolated = async (workspace: Workspace): Promise<string> => {
 };
 const seen: Seen = {
   closed: await withWorkspace({ network: false }, (workspace) => trial(workspace, { ...common, ...hosts })),
-  peersOnly: await withWorkspace({ peers }, (workspace) => trial(workspace, { ...common, ...services, allowed: hosts.allowed })),
+  peersOnly: await withWorkspace({ peers, localAliases: ['web'] }, (workspace) =>
+    trial(workspace, { ...common, ...services, allowed: hosts.allowed }),
+  ),
   ...(await withWorkspace(listed, async (workspace) => {
     const commands = { ...common, ...hosts, ...services };
     const first = { ...(await trial(workspace, commands)), isolated: await isolated(workspace) };
     await workspace.discardSandbox();
     return { listed: first, renewed: await trial(workspace, commands) };
   })),
-  isPublic: await withWorkspace({ network: true }, (workspace) => trial(workspace, { ...common, ...hosts })),
+  open: await withWorkspace({ network: true }, (workspace) => trial(workspace, { ...common, ...hosts })),
   warnings,
 };
 process.stdout.write(JSON.stringify(seen), () => process.exit());
