@@ -35,7 +35,7 @@ export async function preparePython({ folder, release }: { folder: string; relea
   const base = await findInterpreter();
   const bin = join(folder, process.platform === 'win32' ? 'Scripts' : 'bin');
   const command = join(bin, 'python');
-  const isKept = await sameMarker(folder, base.version);
+  const isKept = (await sameMarker(folder, base.version)) && (await isRunnable(command));
   if (!isKept) {
     await rm(folder, { recursive: true, force: true });
     await must(base.command, ['-m', 'venv', folder], 'The virtual environment could not be made');
@@ -67,6 +67,12 @@ async function findInterpreter(): Promise<{ command: string; version: string }> 
 async function sameMarker(folder: string, python: string): Promise<boolean> {
   const text = await readFile(join(folder, 'interop.json'), 'utf8').catch(() => '{}'); // absent: an unfinished or foreign folder
   return (JSON.parse(text) as { python?: unknown }).python === python;
+}
+
+/** Another run that was stopped, or made it anew at the same time, may have left a part of it. */
+async function isRunnable(command: string): Promise<boolean> {
+  const asked = await run(command, ['-m', 'pip', '--version']).catch(() => undefined);
+  return asked?.code === 0;
 }
 
 /** Without an index at hand, what is installed already will do. */

@@ -8,16 +8,20 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCommandLines } from './cases/command-lines.ts';
-import { runPythonClient } from './cases/python-client.ts';
+import { runPythonClient, runPythonHands } from './cases/python-client.ts';
 import { typescriptClientCases } from './cases/typescript-client.ts';
+import { typescriptHandsCases } from './cases/typescript-hands.ts';
 import { typescriptRolloutCases } from './cases/typescript-rollouts.ts';
 import { serve, type Served } from './children.ts';
+import { PARTS, missingParts, partsWithout, type Missing } from './components.ts';
 import { buildOurCli, ourCli } from './our-cli.ts';
 import { preparePython, type Python } from './python.ts';
 import { Report } from './report.ts';
 
 const here = import.meta.dirname;
 const root = join(here, '..');
+/** The package takes seconds to import, and its environments start programs. */
+const START_MS = 60_000;
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -43,6 +47,16 @@ async function main(): Promise<number> {
   await report.run(typescriptClientCases({ url: interop.url, readsLongFrames: isSince(python, 16), isInterruptible }));
   await report.run(typescriptRolloutCases({ python, isInterruptible, urls: { interop: interop.url, 'interop-verifier': verifier.url } }));
 
+  if (isInterruptible) {
+    report.heading('Python clients and agents on the shell, tools, browser and screen of a TypeScript environment');
+    const missing = await missingParts();
+    await runPythonHands(missing, { python, report, only: values.only, slow: values.slow });
+    report.heading('TypeScript clients and agents on those of a Python environment');
+    await runTypeScriptHands(missing, { python, report });
+  } else {
+    report.skip('shell, tools, browser and screen', `release ${python.hudVersion} is older than 0.6.21`);
+  }
+
   report.heading("Command lines, each on the other package's environment");
   const { command, args } = ourCli('serve', `${join(here, 'envs/env.ts')}:env`, '--port', '0');
   await using ours = await serve(command, args);
@@ -52,8 +66,22 @@ async function main(): Promise<number> {
   return report.isGood ? 0 : 1;
 }
 
-async function serveTheirs(python: Python, env: string): Promise<Served> {
-  return await serve(python.command, ['-m', 'hud.environment.server', join(here, 'envs/env.py'), '--env', env], { env: python.env });
+async function runTypeScriptHands(missing: Missing, { python, report }: { python: Python; report: Report }): Promise<void> {
+  await using world = await serveTheirs(python, 'world', { file: 'world.py', parts: partsWithout(missing) });
+  const { agents, ...cases } = typescriptHandsCases(world.url);
+  for (const part of PARTS) {
+    const reason = missing[part];
+    if (reason === undefined) await report.run(cases[part]);
+    else report.skip(`our clients on the ${part} of a Python environment`, reason);
+  }
+  const [reason] = Object.values(missing);
+  if (reason === undefined) await report.run(agents);
+  else report.skip('our agents on a Python environment', reason);
+}
+
+async function serveTheirs(python: Python, env: string, { file = 'env.py', parts = '' } = {}): Promise<Served> {
+  const args = ['-m', 'hud.environment.server', join(here, 'envs', file), '--env', env];
+  return await serve(python.command, args, { env: { ...python.env, INTEROP_PARTS: parts }, limitMs: START_MS });
 }
 
 /** The package is of release 0.6.`patch`, or a later one. */

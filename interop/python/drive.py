@@ -1,25 +1,34 @@
-"""The Python package's own client against a served environment; one JSON line on stdout per case.
+"""The Python package's own clients against served environments; one JSON line on stdout per case.
 
-python drive.py --env URL --verifier URL --wide URL [--only TEXT] [--slow]
+python drive.py SUITE[,SUITE…] --url NAME=URL … [--only TEXT] [--slow]
 
-`--wide` is the first environment again, served for clients that read 16 MiB a message.
+`wide` is the environment `interop` again, served for clients that read 16 MiB a message.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import json
 import sys
 import time
 import traceback
 from pathlib import Path
+from typing import Awaitable, Callable
 
-import wire_cases  # noqa: F401 - importing registers the cases, in this order
-import rollout_cases  # noqa: F401
 from support import CASES, URLS, sweep
 
 HERE = Path(__file__).parent
+#: Importing a module registers its cases, in this order. The first environment is swept after each case.
+SUITES: dict[str, tuple[str, list[str]]] = {
+    "control": ("interop", ["wire_cases", "rollout_cases"]),
+    "shell": ("world", ["shell_cases"]),
+    "tools": ("world", ["tools_cases"]),
+    "browser": ("world", ["browser_cases"]),
+    "screen": ("world", ["screen_cases"]),
+    "agents": ("world", ["agent_cases"]),
+}
 
 
 def report(name: str, started: float, error: str | None) -> None:
@@ -40,31 +49,38 @@ def reason(error: BaseException, limit: float) -> str:
 
 async def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--env", required=True)
-    parser.add_argument("--verifier", required=True)
-    parser.add_argument("--wide", required=True)
+    parser.add_argument("suites")
+    parser.add_argument("--url", action="append", required=True)
     parser.add_argument("--only", default="")
     parser.add_argument("--slow", action="store_true")
     options = parser.parse_args()
-    URLS.update({"interop": options.env, "interop-verifier": options.verifier, "wide": options.wide})
-    for name, run, limit in CASES:
-        if options.only not in name:
-            continue
-        started = time.monotonic()
-        error: str | None = None
-        try:
-            async with asyncio.timeout(limit):
-                await run()
-        except Exception as caught:
-            error = reason(caught, limit)
-        try:
-            async with asyncio.timeout(10):
-                left = await sweep()
-            if left and error is None:
-                error = f"the case left sessions parked: {', '.join(left)}"
-        except Exception as caught:
-            error = error or f"the environment did not recover: {reason(caught, 10)}"
-        report(name, started, error)
+    URLS.update(pair.split("=", 1) for pair in options.url)
+    for suite in options.suites.split(","):
+        environment, modules = SUITES[suite]
+        for module in modules:
+            importlib.import_module(module)
+        while CASES:
+            name, run, limit = CASES.pop(0)
+            if options.only in name:
+                await attempt(name, run, limit, environment)
+
+
+async def attempt(name: str, run: Callable[[], Awaitable[None]], limit: float, environment: str) -> None:
+    started = time.monotonic()
+    error: str | None = None
+    try:
+        async with asyncio.timeout(limit):
+            await run()
+    except Exception as caught:
+        error = reason(caught, limit)
+    try:
+        async with asyncio.timeout(10):
+            left = await sweep(environment)
+        if left and error is None:
+            error = f"the case left sessions parked: {', '.join(left)}"
+    except Exception as caught:
+        error = error or f"the environment did not recover: {reason(caught, 10)}"
+    report(name, started, error)
 
 
 if __name__ == "__main__":

@@ -46,8 +46,8 @@ def contains(text: str, *parts: str) -> None:
             raise AssertionError(f"expected {part!r} in {text!r}")
 
 
-def session() -> AbstractAsyncContextManager[HudClient]:
-    return connect(Runtime(URLS["interop"]), ready_timeout=10)
+def session(environment: str = "interop") -> AbstractAsyncContextManager[HudClient]:
+    return connect(Runtime(URLS[environment]), ready_timeout=10)
 
 
 async def refused(call: Awaitable[Any], code: int | None = None, *parts: str) -> HudProtocolError:
@@ -70,9 +70,9 @@ async def parked(tag: str) -> str:
         return client.manifest.session_id
 
 
-async def parked_sessions() -> list[str]:
+async def parked_sessions(environment: str) -> list[str]:
     """Ids of the sessions that wait for a grade; grades (and so ends) a sole one."""
-    async with session() as client:
+    async with session(environment) as client:
         try:
             await client.grade({"answer": None})
         except HudProtocolError as error:
@@ -83,12 +83,12 @@ async def parked_sessions() -> list[str]:
         return ["the only one"]
 
 
-async def sweep() -> list[str]:
+async def sweep(environment: str = "interop") -> list[str]:
     """Ends whatever a case left parked, so that no case sees another's sessions."""
-    found = await parked_sessions()
+    found = await parked_sessions(environment)
     for session_id in found:
         if session_id.startswith("sess-"):
-            async with session() as client:
+            async with session(environment) as client:
                 await client.hello(session_id)
                 await client.cancel()
     return found

@@ -29,6 +29,8 @@ export interface Finished {
 
 /** As `timeout(1)` says it. */
 const TIMED_OUT = 124;
+/** Some servers hear no signal once their input has ended; all hear the channel close. */
+const TERM_MS = 1_500;
 const END_MS = 5_000;
 
 /**
@@ -113,10 +115,10 @@ function closing(channel: ClientChannel, losses: Running['losses']): Promise<voi
   });
 }
 
-/** TERM, five seconds to close; then the channel is closed from here, and five seconds more. */
+/** TERM, a moment to close; then the channel is closed from here, and five seconds more. */
 export async function terminate(channel: ClientChannel, closed: Promise<void>): Promise<void> {
   sendSignal(channel, 'TERM');
-  if (await settlesWithin(closed, END_MS)) return;
+  if (await settlesWithin(closed, TERM_MS)) return;
   channel.close();
   await settlesWithin(closed, END_MS); // a server that keeps silent is left to the keepalive
 }

@@ -256,7 +256,14 @@ class BwrapSandbox implements Sandbox {
     // It drops other groups as well. A stage has to be prepared by root, and drops by itself.
     const drop = isRoot && this.#stage.command.length === 0 ? { uid: identity.uid, gid: identity.gid } : {};
     try {
-      return spawn(file, args, { env, cwd: '/', ...drop, stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', filter ?? 'ignore'] });
+      // In no terminal's process group: a Ctrl-C there is for the server, which ends the sandbox in its turn.
+      return spawn(file, args, {
+        env,
+        cwd: '/',
+        ...drop,
+        detached: true,
+        stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', 'pipe', filter ?? 'ignore'],
+      });
     } finally {
       if (filter !== undefined) closeSync(filter);
     }

@@ -87,6 +87,7 @@ export interface WorkspaceSettings {
   overlay: boolean;
 }
 
+const LIMITS: readonly string[] = ['memoryBytes', 'processes', 'cpus', 'diskBytes', 'openFiles'] satisfies (keyof Limits)[];
 const GUEST_PATH = '/workspace';
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const MAX_ID = 2 ** 32 - 2;
@@ -216,6 +217,7 @@ function checkValues(settings: WorkspaceSettings): void {
   }
   hostsFileOf({ peers, localAliases, hostname: 'localhost', ports });
   for (const [name, value] of Object.entries(settings.limits)) {
+    if (!LIMITS.includes(name)) throw bad(`There is no limit '${name}'.`, `Limits are ${LIMITS.join(', ')}.`);
     if (typeof value === 'number' && !(value > 0)) throw bad(`limits.${name} is ${value}, which allows nothing.`);
   }
 }
