@@ -1,4 +1,5 @@
 /** An agent of your own over `cdp`: it reads the page's text and answers with JavaScript to run on it. */
+import { setTimeout } from 'node:timers/promises';
 import { defineAgent } from 'hud';
 import OpenAI from 'openai';
 
@@ -7,7 +8,9 @@ const RULES = `You see the HTML of a page. Reply with JavaScript to run on it, n
 export const agent = defineAgent(async (rollout, { signal }) => {
   const browser = await rollout.client.open('cdp');
   const evaluate = async (expression: string): Promise<unknown> => {
-    const { result } = await browser.send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true }, { signal });
+    const asked = { expression, awaitPromise: true, replMode: true, returnByValue: true };
+    const { result, exceptionDetails } = await browser.send('Runtime.evaluate', asked, { signal });
+    if (exceptionDetails) throw new Error((exceptionDetails as { exception?: { description?: string } }).exception?.description);
     return (result as { value?: unknown }).value;
   };
   const model = new OpenAI();
@@ -24,6 +27,7 @@ export const agent = defineAgent(async (rollout, { signal }) => {
     rollout.record({ source: 'agent', content: said, model: reply.model });
     if (said.trim() === 'DONE') break;
     await evaluate(said).catch((error: unknown) => messages.push({ role: 'user', content: `That failed: ${String(error)}` }));
+    await setTimeout(500, undefined, { signal }); // it may lead to another page
   }
   rollout.trace.content = 'Done.';
 });

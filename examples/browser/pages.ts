@@ -15,7 +15,7 @@ const STYLE = `
   label { display: block; margin-bottom: 10px; } label input, label select { display: block; width: 320px; }
   input, select { font: inherit; padding: 6px 8px; border: 1px solid #b9b4a8; border-radius: 5px; }
   button { font: inherit; padding: 7px 16px; border: 0; border-radius: 5px; background: #24443b; color: #fff; cursor: pointer; }
-  button.quiet { background: #8a8374; }`;
+  header button { background: #fff; color: #24443b; } button.quiet { background: #8a8374; }`;
 
 export function page(title: string, body: string): string {
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escaped(title)} – Corner Shop</title><style>${STYLE}</style></head><body>

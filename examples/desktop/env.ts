@@ -32,7 +32,7 @@ export const writeNote = env.template(
   },
   async function* ({ text, file }) {
     await desktop.launch('mousepad', ['--disable-server'], { window: 'Mousepad' });
-    yield `The text editor on the screen is empty. Write this into it, and save it as ${join(desktop.home, file)}:\n\n${text}`;
+    yield `The text editor on the screen is empty. Write this into it, and save it in the home folder as ${file}:\n\n${text}`;
     yield (await saved(file)) === text ? 1 : 0;
   },
 );
