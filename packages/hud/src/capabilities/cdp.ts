@@ -58,6 +58,7 @@ export class CdpClient implements ScreenSource {
   #screen: Promise<ScreenDriver> | undefined;
   #closing: Promise<void> | undefined;
 
+  /** @internal */
   constructor(capability: Capability, page: CdpConnection, address: string) {
     this.capability = capability;
     this.#page = page;

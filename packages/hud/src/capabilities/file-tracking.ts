@@ -28,6 +28,7 @@ export class FileTrackingClient implements CapabilityClient {
   #wake: (() => void) | undefined;
   #lost: HudError | undefined;
 
+  /** @internal */
   constructor(capability: Capability, stream: Stream) {
     this.capability = capability;
     this.#stream = stream;

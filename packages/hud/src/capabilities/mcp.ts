@@ -76,6 +76,7 @@ export class McpClient implements CapabilityClient {
   #isGone = false;
   #closing: Promise<void> | undefined;
 
+  /** @internal */
   constructor(capability: Capability, client: SdkClient) {
     this.capability = capability;
     this.#client = client;

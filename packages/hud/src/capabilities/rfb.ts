@@ -57,6 +57,7 @@ export class RfbClient implements ScreenSource {
   #turn: Promise<unknown> = Promise.resolve();
   #screen: RfbScreen | undefined;
 
+  /** @internal */
   constructor(capability: Capability, address: RfbAddress) {
     this.capability = capability;
     this.#address = address;

@@ -89,6 +89,7 @@ export class SshClient implements CapabilityClient {
   readonly #connection: SshConnection;
   readonly #commands: FileCommands;
 
+  /** @internal */
   constructor(capability: Capability, connection: SshConnection) {
     const { shell, cwd } = capability.params;
     this.capability = capability;

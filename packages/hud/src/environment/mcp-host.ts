@@ -83,7 +83,7 @@ export class McpHost {
       onsessioninitialized: (id) => void this.#sessions.set(id, transport),
       onsessionclosed: (id) => void this.#sessions.delete(id),
     });
-    if (typeof this.#source === 'function') await (await this.#source()).connect(transport);
+    if (typeof this.#source === 'function') await (await this.#source()).connect(transport as never);
     else await joinProgram(transport, this.#source, this.#warn);
     return transport;
   }

@@ -1,5 +1,4 @@
 /** `env.mcp`: tools of an MCP server as a capability. Ours or another program's, behind one HTTP address. */
-import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js';
 import { PROTOCOLS } from '../protocol/capability.ts';
 import { HudError } from '../protocol/errors.ts';
 import type { Environment } from './environment.ts';
@@ -7,7 +6,8 @@ import type { McpHost } from './mcp-host.ts';
 
 /** What has `connect`, as `McpServer` of the MCP SDK does. */
 export interface ConnectableServer {
-  connect(transport: Transport): Promise<void>;
+  /** @param transport the SDK's, whose types nobody needs who has no such server */
+  connect(transport: never): Promise<void>;
 }
 
 /**
