@@ -6,6 +6,7 @@ const project = (name: string, include: string[]): { test: object } => ({ test: 
 export default defineConfig({
   test: {
     reporters: ['default'],
+    maxWorkers: 2, // much of what they do is wait for other programs
     projects: [
       project('hud', ['packages/hud/src/**/*.test.ts', 'packages/hud/test/*.test.ts']),
       ...(process.env.HUD_SUITE === undefined
