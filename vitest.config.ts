@@ -1,7 +1,26 @@
 import { defineConfig } from 'vitest/config';
 
-const shared = { testTimeout: 40_000, hookTimeout: 40_000, pool: 'forks' as const };
+/** Nothing is reported to a platform that the developer's own settings name. */
+const env = { HUD_TELEMETRY_ENABLED: 'false' };
+const shared = { env, testTimeout: 40_000, hookTimeout: 40_000, pool: 'forks' as const };
 const project = (name: string, include: string[]): { test: object } => ({ test: { ...shared, name, include } });
+
+/** What runs only when it is asked for by name: see scripts/test.ts. */
+async function suite(name: string | undefined): Promise<{ test: object }[]> {
+  if (name === undefined) return [];
+  const own = project(name, [`packages/{hud,platform}/test/${name}/**/*.test.ts`]);
+  return [name === 'servers' ? await onServers(own) : own];
+}
+
+/** The platform's tests once more, on other storage. */
+async function onServers({ test }: { test: object }): Promise<{ test: object }> {
+  const { whyNoPostgres } = await import('./packages/platform/src/storage/postgres.fixtures.ts');
+  const everywhere = ['packages/platform/test/*.test.ts', 'packages/platform/src/api/{*,pages/*}.test.ts'];
+  const include = ['packages/platform/test/servers/*.test.ts', ...(whyNoPostgres === undefined ? everywhere : [])];
+  // Of the S3 server for tests.
+  const keys = { AWS_ACCESS_KEY_ID: 'S3RVER', AWS_SECRET_ACCESS_KEY: 'S3RVER' };
+  return { test: { ...test, include, env: { ...env, ...keys }, globalSetup: 'packages/platform/test/servers/setup.ts' } };
+}
 
 export default defineConfig({
   test: {
@@ -9,10 +28,8 @@ export default defineConfig({
     maxWorkers: 2, // much of what they do is wait for other programs
     projects: [
       project('hud', ['packages/hud/src/**/*.test.ts', 'packages/hud/test/*.test.ts']),
-      ...(process.env.HUD_SUITE === undefined
-        ? []
-        : [project(process.env.HUD_SUITE, [`packages/hud/test/${process.env.HUD_SUITE}/**/*.test.ts`])]),
-      project('platform', ['packages/platform/{src,test}/**/*.test.ts']),
+      ...(await suite(process.env.HUD_SUITE)),
+      project('platform', ['packages/platform/src/**/*.test.ts', 'packages/platform/test/*.test.ts']),
       project('web', ['packages/web/{src,test}/**/*.test.{ts,tsx}']),
       project('scripts', ['scripts/**/*.test.ts']),
       ...['bench', 'drill', 'fuzz', 'sim'].map((name) => project(name, [`${name}/**/*.test.ts`])),

@@ -1,6 +1,6 @@
 /**
  * Both halves of the control channel against the Python package, unmodified: its client on our
- * environments, our client on its environments, and both command lines.
+ * environments, our client on its environments, both command lines, and the package on our platform.
  *
  *   npm run interop -- [--hud VERSION] [--only TEXT] [--slow]
  */
@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCommandLines } from './cases/command-lines.ts';
+import { platformCases } from './cases/platform.ts';
 import { runPythonClient, runPythonHands } from './cases/python-client.ts';
 import { typescriptClientCases } from './cases/typescript-client.ts';
 import { typescriptHandsCases } from './cases/typescript-hands.ts';
@@ -15,6 +16,7 @@ import { typescriptRolloutCases } from './cases/typescript-rollouts.ts';
 import { serve, type Served } from './children.ts';
 import { PARTS, missingParts, partsWithout, type Missing } from './components.ts';
 import { buildOurCli, ourCli } from './our-cli.ts';
+import { servePlatform } from './platform.ts';
 import { preparePython, type Python } from './python.ts';
 import { Report } from './report.ts';
 
@@ -62,6 +64,13 @@ async function main(): Promise<number> {
   await using ours = await serve(command, args);
   await using theirs = await serveTheirs(python, 'interop'); // a fresh one: what a failed case left parked would fail all of these
   await runCommandLines({ python, report, urls: { Python: theirs.url, TypeScript: ours.url } });
+
+  report.heading('The Python package on our platform');
+  await using platform = await servePlatform();
+  const without = await missingParts();
+  await using shop = await serveShop(without);
+  const urls = { interop: ours.url, shop: shop.url };
+  await report.run(platformCases({ python, platform, urls, withoutShell: without.shell, release: patchOf(python) }));
   console.log(`\n${report.summary()}`);
   return report.isGood ? 0 : 1;
 }
@@ -79,14 +88,23 @@ async function runTypeScriptHands(missing: Missing, { python, report }: { python
   else report.skip('our agents on a Python environment', reason);
 }
 
+async function serveShop(missing: Missing): Promise<Served> {
+  const { command, args } = ourCli('serve', `${join(here, 'envs/shop.ts')}:env`, '--port', '0');
+  return await serve(command, args, { env: { INTEROP_PARTS: partsWithout(missing) } });
+}
+
 async function serveTheirs(python: Python, env: string, { file = 'env.py', parts = '' } = {}): Promise<Served> {
   const args = ['-m', 'hud.environment.server', join(here, 'envs', file), '--env', env];
   return await serve(python.command, args, { env: { ...python.env, INTEROP_PARTS: parts }, limitMs: START_MS });
 }
 
 /** The package is of release 0.6.`patch`, or a later one. */
-function isSince({ hudVersion }: Python, patch: number): boolean {
-  return Number.parseInt(hudVersion.split('.')[2] ?? '', 10) >= patch;
+function isSince(python: Python, patch: number): boolean {
+  return patchOf(python) >= patch;
+}
+
+function patchOf({ hudVersion }: Python): number {
+  return Number.parseInt(hudVersion.split('.')[2] ?? '', 10);
 }
 
 async function printVersions(python: Python): Promise<void> {

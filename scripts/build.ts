@@ -1,5 +1,5 @@
 /**
- * Builds packages/hud/dist: one flat file per entry, shared chunks, declarations in dist/types.
+ * Builds the dist of each package: one flat file per entry, shared chunks, declarations in dist/types.
  *
  *   npm run build                 everything
  *   npm run build -- --no-types   the JavaScript alone (what other commands do by themselves)
@@ -16,22 +16,32 @@ import { fileURLToPath } from 'node:url';
 import { build, type Metafile, type Plugin } from 'esbuild';
 import { root, runTool } from './run-tool.ts';
 
-const hud = join(root, 'packages', 'hud');
-const dist = join(hud, 'dist');
+interface Package {
+  /** Below `packages`. */
+  name: string;
+  /** Output name, and its source below the package's src. */
+  entries: Record<string, string>;
+}
 
-/** Output name, and its source below packages/hud/src. */
-const ENTRIES = {
-  index: 'index.ts',
-  protocol: 'protocol/index.ts',
-  agents: 'agents/index.ts',
-  graders: 'graders/index.ts',
-  store: 'store/index.ts',
-  testing: 'testing/index.ts',
-  cli: 'cli/main.ts',
-  author: 'environment/author.ts',
-  'serve-child': 'environment/serve-child.ts',
-  'file-tracking-worker': 'environment/file-tracking/worker.ts',
-};
+/** In the order in which declarations need each other. */
+const PACKAGES: readonly Package[] = [
+  {
+    name: 'hud',
+    entries: {
+      index: 'index.ts',
+      protocol: 'protocol/index.ts',
+      agents: 'agents/index.ts',
+      graders: 'graders/index.ts',
+      store: 'store/index.ts',
+      testing: 'testing/index.ts',
+      cli: 'cli/main.ts',
+      author: 'environment/author.ts',
+      'serve-child': 'environment/serve-child.ts',
+      'file-tracking-worker': 'environment/file-tracking/worker.ts',
+    },
+  },
+  { name: 'platform', entries: { index: 'index.ts', 'call-writer-thread': 'gateway/ledger/call-writer-thread.ts' } },
+];
 
 /** Development dependencies that become part of the CLI; any other package stays an import, but for {@link SMALL_ZOD}. */
 const INLINED = ['commander', 'zod'];
@@ -54,27 +64,40 @@ try {
 
 async function main(options: { types: boolean; clean: boolean }): Promise<void> {
   const startedAt = new Date();
-  const temporary = join(hud, `dist.tmp-${process.pid}`);
+  const packages = PACKAGES.filter(({ name }) => existsSync(join(folderOf(name), 'package.json')));
+  for (const pkg of packages) await buildPackage(pkg, options);
+  await stamp(startedAt);
+  const built = packages.map(({ name }) => relative(root, join(folderOf(name), 'dist'))).join(' and ');
+  process.stderr.write(`Built ${built} in ${Date.now() - startedAt.getTime()} ms${options.types ? '' : ', without types'}.\n`);
+}
+
+function folderOf(name: string): string {
+  return join(root, 'packages', name);
+}
+
+async function buildPackage(pkg: Package, options: { types: boolean; clean: boolean }): Promise<void> {
+  const folder = folderOf(pkg.name);
+  const dist = join(folder, 'dist');
+  const temporary = join(folder, `dist.tmp-${process.pid}`);
   await mkdir(temporary, { recursive: true });
   try {
-    const [scripts, types] = await Promise.allSettled([bundle(temporary), options.types ? declare(join(temporary, 'types')) : undefined]);
+    const [scripts, types] = await Promise.allSettled([
+      bundle(pkg, temporary),
+      options.types ? declare(pkg, join(temporary, 'types')) : undefined,
+    ]);
     if (scripts.status === 'rejected') throw scripts.reason;
     if (types.status === 'rejected') throw types.reason;
     await mkdir(dist, { recursive: true });
     if (options.types) await replaceTree(join(temporary, 'types'), join(dist, 'types'));
-    await replaceScripts(scripts.value, temporary, options.clean);
+    await replaceScripts(scripts.value, { from: temporary, to: dist, clean: options.clean });
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }
-  await stamp(startedAt);
-  process.stderr.write(
-    `Built ${relative(root, dist)} in ${Date.now() - startedAt.getTime()} ms${options.types ? '' : ', without types'}.\n`,
-  );
 }
 
 /** @returns names of the files written to `outdir`, shared chunks first */
-async function bundle(outdir: string): Promise<string[]> {
-  const sources = Object.entries(ENTRIES).map(([name, path]) => [name, join(hud, 'src', path)] as const);
+async function bundle({ name: pkg, entries }: Package, outdir: string): Promise<string[]> {
+  const sources = Object.entries(entries).map(([name, path]) => [name, join(folderOf(pkg), 'src', path)] as const);
   const entryPoints = Object.fromEntries(
     sources.filter(([name, path]) => existsSync(path) || console.warn(`No ${path}: skipped entry ${name}.`)),
   );
@@ -89,13 +112,13 @@ async function bundle(outdir: string): Promise<string[]> {
     platform: 'node',
     target: 'node22.18',
     sourcemap: true,
-    external: await dependencies(),
-    plugins: [inlineSmallZod()],
+    external: await dependencies(pkg),
+    plugins: pkg === 'hud' ? [inlineSmallZod()] : [],
     metafile: true,
     absWorkingDir: root,
     logLevel: 'warning',
   });
-  refuseUnlisted(metafile);
+  refuseUnlisted(metafile, pkg);
   const names = Object.keys(metafile.outputs).map((path) => basename(path));
   const isScript = (name: string): boolean => name.endsWith('.js');
   const helpers = names.filter((name) => isScript(name) && isEmpty(metafile.outputs[join(relative(root, outdir), name)]?.inputs));
@@ -131,24 +154,30 @@ async function lighten(path: string, helpers: readonly string[]): Promise<void> 
   await writeFile(path, light);
 }
 
-async function dependencies(): Promise<string[]> {
-  const manifest = JSON.parse(await readFile(join(hud, 'package.json'), 'utf8')) as Record<string, Record<string, string> | undefined>;
+async function dependencies(pkg: string): Promise<string[]> {
+  const manifest = JSON.parse(await readFile(join(folderOf(pkg), 'package.json'), 'utf8')) as Record<string, Record<string, string> | undefined>;
   return ['dependencies', 'optionalDependencies', 'peerDependencies'].flatMap((kind) => Object.keys(manifest[kind] ?? {}));
 }
 
-/** A package that is no dependency of hud would be copied into dist without anyone having decided so. */
-function refuseUnlisted({ inputs }: Metafile): void {
+/** A package that is no dependency would be copied into dist without anyone having decided so. */
+function refuseUnlisted({ inputs }: Metafile, pkg: string): void {
   const packages = Object.keys(inputs).flatMap((path) => /node_modules\/((?:@[^/]+\/)?[^/]+)\/(?!.*node_modules\/)/.exec(path)?.[1] ?? []);
   const unlisted = [...new Set(packages)].filter((name) => !INLINED.includes(name));
   if (unlisted.length === 0) return;
   throw new BuildError(
-    `The sources import ${unlisted.join(', ')}, which packages/hud/package.json does not list as a dependency.\n` +
+    `The sources import ${unlisted.join(', ')}, which packages/${pkg}/package.json does not list as a dependency.\n` +
       'Add it there, or to INLINED in scripts/build.ts when it is to become part of dist.',
   );
 }
 
-async function declare(outDir: string): Promise<void> {
-  const { code, output } = await runTool('tsc', ['-p', hud, '--outDir', outDir, '--pretty', process.stderr.isTTY ? 'true' : 'false']);
+/** A configuration of its own for the build, where the one for everything else would not do. */
+function projectOf(name: string): string {
+  const own = join(folderOf(name), 'tsconfig.build.json');
+  return existsSync(own) ? own : folderOf(name);
+}
+
+async function declare({ name }: Package, outDir: string): Promise<void> {
+  const { code, output } = await runTool('tsc', ['-p', projectOf(name), '--outDir', outDir, '--pretty', process.stderr.isTTY ? 'true' : 'false']);
   if (code === 0) return;
   process.stderr.write(output);
   throw new BuildError(
@@ -156,11 +185,11 @@ async function declare(outDir: string): Promise<void> {
   );
 }
 
-async function replaceScripts(files: string[], from: string, clean: boolean): Promise<void> {
-  for (const name of files) await rename(join(from, name), join(dist, name));
-  for (const entry of await readdir(dist, { withFileTypes: true })) {
+async function replaceScripts(files: string[], { from, to, clean }: { from: string; to: string; clean: boolean }): Promise<void> {
+  for (const name of files) await rename(join(from, name), join(to, name));
+  for (const entry of await readdir(to, { withFileTypes: true })) {
     if (entry.isDirectory() || files.includes(entry.name)) continue;
-    const path = join(dist, entry.name);
+    const path = join(to, entry.name);
     const ageMs = Date.now() - ((await stat(path).catch(() => undefined))?.mtimeMs ?? 0);
     if (clean || !isChunk(entry.name) || ageMs > KEEP_CHUNKS_MS) await rm(path, { force: true });
   }

@@ -54,9 +54,9 @@ export const PACKAGES: Record<string, Package> = {
       tunnel: { rooms: ['storage'] },
       training: { rooms: ['storage'] },
       rollouts: { rooms: ['storage', 'tunnel'], hud: ANY },
-      api: { rooms: ANY },
+      api: { rooms: ANY, hud: ['hud/store', 'hud/protocol'] },
     },
-    shared: ['config.ts'],
+    shared: ['caller.ts', 'config.ts', 'context.ts', 'fault.ts', 'hub.ts', 'log.ts', 'metrics.ts'],
   },
   web: {
     rooms: { routes: { rooms: ANY, builtins: false } },
@@ -75,4 +75,5 @@ export const HEAVY = [
   'esbuild',
   'ssh2',
   'ws',
+  '@aws-sdk/client-s3',
 ];

@@ -10,6 +10,7 @@ const PROGRAMS = [
   ['Xtigervnc', ['-version']],
   ['x11vnc', ['-version']],
   ['mousepad', ['--version']],
+  ['psql', ['--version']],
   ['docker', ['version', '--format', '{{.Server.Version}}']],
   ['chromium', ['--version']],
 ] satisfies [string, string[]][];

@@ -1,7 +1,8 @@
 /**
  *   npm test                 checks, a full build, every test
  *   npm test -- frames run   only test files whose path contains one of these words; no checks
- *   npm test -- --suite S    the tests of packages/hud/test/S, which the others leave out; no checks
+ *   npm test -- --suite S    the tests of test/S in any package, which the others leave out; no checks. With the suite
+ *                            `servers` the platform's own tests run once more, on PostgreSQL and S3
  *
  * Ends with the line `N passed, N failed`. A failed check or build counts as one.
  */

@@ -14,6 +14,8 @@ const floor = (atOnce: number): string =>
 
 interface Kind {
   isStored: boolean;
+  /** To a real platform in a process of its own. */
+  isReported?: boolean;
   atOnce: number;
   floorAtOnce: number;
 }
@@ -25,6 +27,7 @@ export const p1: Row = {
   contests: [
     overTcp({ isStored: false, atOnce: AT_ONCE, floorAtOnce: 1 }, 0.6),
     overTcp({ isStored: true, atOnce: AT_ONCE, floorAtOnce: 1 }, 0.5),
+    overTcp({ isStored: true, isReported: true, atOnce: AT_ONCE, floorAtOnce: 1 }, 0.5),
     overTcp({ isStored: false, atOnce: AT_ONCE, floorAtOnce: AT_ONCE }),
     overTcp({ isStored: false, atOnce: 1, floorAtOnce: 1 }),
     inProcess(),
@@ -32,9 +35,12 @@ export const p1: Row = {
 };
 
 function overTcp(kind: Kind, goal?: number): Contest {
-  const { isStored, atOnce, floorAtOnce } = kind;
+  const { isStored, isReported = false, atOnce, floorAtOnce } = kind;
+  const kept = isReported
+    ? 'every step and verdict on disk, and acknowledged by a platform that has it on its own'
+    : 'every step and verdict on disk';
   return {
-    what: `over TCP, ${isStored ? 'every step and verdict on disk' : 'nothing stored'}, ${atOnce === 1 ? 'one after another' : `${atOnce} at once`}`,
+    what: `over TCP, ${isStored ? kept : 'nothing stored'}, ${atOnce === 1 ? 'one after another' : `${atOnce} at once`}`,
     reference: floor(floorAtOnce),
     warmUps: 2,
     measures: [{ figure: 'rate', unit: 'rollouts/s', ...(goal === undefined ? {} : { goal: ratioAtLeast(goal) }) }, ...COSTS],
@@ -42,12 +48,13 @@ function overTcp(kind: Kind, goal?: number): Contest {
   };
 }
 
-async function openTcp(context: Context, { isStored, atOnce, floorAtOnce }: Kind): Promise<Sides> {
+async function openTcp(context: Context, { isStored, isReported = false, atOnce, floorAtOnce }: Kind): Promise<Sides> {
   await using stack = new AsyncDisposableStack();
   const n = context.isQuick ? 1_000 : 3_000;
   const folder = isStored ? await context.scratch.folder('p1') : 'none';
   const server = stack.use(await startWorker('serve.ts', context, { role: 'server' }));
-  const driver = stack.use(await startWorker('rollouts.ts', context, { args: [String(server.ready.url), String(atOnce), folder] }));
+  const env = isReported ? await reportTo(context, stack) : { HUD_TELEMETRY_ENABLED: 'false' };
+  const driver = stack.use(await startWorker('rollouts.ts', context, { args: [String(server.ready.url), String(atOnce), folder], env }));
   const floorServer = stack.use(await startWorker('floor-server.ts', context, { role: 'server' }));
   const bare = stack.use(await startWorker('floor-client.ts', context, { args: [String(floorServer.ready.url), String(floorAtOnce)] }));
   const original = isStored ? { absent: 'it keeps no such record' } : await openOriginal(context, stack, atOnce);
@@ -58,6 +65,13 @@ async function openTcp(context: Context, { isStored, atOnce, floorAtOnce }: Kind
     original,
     [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
   };
+}
+
+/** A platform of its own. @returns what names it to the driver */
+async function reportTo(context: Context, stack: AsyncDisposableStack): Promise<Record<string, string>> {
+  const args = [await context.scratch.folder('p1-platform')];
+  const { ready } = stack.use(await startWorker('platform-server.ts', context, { role: 'server', args }));
+  return { HUD_API_URL: String(ready.url), HUD_API_KEY: String(ready.key), HUD_TELEMETRY_ENABLED: 'true' };
 }
 
 async function openOriginal(context: Context, stack: AsyncDisposableStack, atOnce: number): Promise<Sides['original']> {

@@ -2,6 +2,8 @@
  * Rollouts of an agent that answers at once, or after some milliseconds.
  *
  *   node rollouts.ts <tcp://host:port | memory> <rollouts at once> <store folder | none> [milliseconds]
+ *
+ * Where the environment names a platform, a sample ends once it has acknowledged everything.
  */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,6 +30,7 @@ await answer(async ({ n }) => {
   const job = await taskset.run(agent, { runtime, store, maxConcurrent });
   const seconds = (performance.now() - startedAt) / 1000;
   const { n: graded, mean } = job.summary();
+  if (job.reporting?.isComplete === false) throw new Error(`The platform lacks parts of the job: ${job.reporting.problem?.message ?? '?'}`);
   if (graded !== tasks.length || mean !== 1) throw new Error(`${graded} of ${tasks.length} rollouts were graded, mean ${mean}`);
   return { rate: tasks.length / seconds };
 });

@@ -7,7 +7,7 @@ import { blockOf, citableDocuments } from './claude-blocks.ts';
 import { assembled, isMidItem } from './claude-stream.ts';
 import type { ToolAgentConfig } from './config.ts';
 import { DROPPED_SCREENSHOT, RecentImages } from './context-policy.ts';
-import { findCredentials, type Credentials } from './credentials.ts';
+import { findCredentials, gatewayHeaders, type Credentials } from './credentials.ts';
 import { hostedTools } from './hosted-tools.ts';
 import type { AskContext, Conversation, ConversationInit, ModelAdapter, ModelTurn } from './model.ts';
 import { modelError } from './model-errors.ts';
@@ -142,7 +142,7 @@ class ClaudeConversation implements Conversation {
 
   async #reply(client: Anthropic, context: AskContext, hearing: Hearing): Promise<Anthropic.Message> {
     const headers = {
-      ...(this.#credentials.isGateway ? { 'Trace-Id': context.traceId } : {}),
+      ...gatewayHeaders(this.#credentials, context),
       ...(this.#betas === '' ? {} : { 'anthropic-beta': this.#betas }),
     };
     const options = { signal: hearing.signal, headers };

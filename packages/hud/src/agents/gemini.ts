@@ -3,7 +3,7 @@ import type { Content, GoogleGenAI, Tool } from '@google/genai';
 import type { ToolCall, ToolResult } from '../protocol/trace.ts';
 import type { Agent } from './agent.ts';
 import type { ToolAgentConfig } from './config.ts';
-import { findCredentials, type Credentials } from './credentials.ts';
+import { findCredentials, gatewayHeaders, type Credentials } from './credentials.ts';
 import { callsOf, dropScreenshots, hasScreenshots, partOf, resultContent, stoppedTurn, unconfirmed } from './gemini-calls.ts';
 import { isMidItem, noCandidates, PROVIDER, replyOf, streamed, turnOf, type Reply } from './gemini-reply.ts';
 import { declaredTools, geminiHosted, settingsOf } from './gemini-request.ts';
@@ -135,7 +135,7 @@ class GeminiConversation implements Conversation {
         httpOptions: {
           // The SDK's limit covers a reply's whole body: right for a whole reply, too short for a stream that flows.
           ...(this.#config.stream === false ? { timeout: sdkTimeoutMs(this.#config) } : {}),
-          ...(this.#credentials.isGateway ? { headers: { 'Trace-Id': context.traceId } } : {}),
+          headers: gatewayHeaders(this.#credentials, context),
         },
       },
     };

@@ -44,6 +44,10 @@ const RATE_LIMITED: Kind = { code: 'MODEL_RATE_LIMITED', hint: 'Run fewer at onc
 const UNKNOWN_MODEL: Kind = { code: 'MODEL_UNKNOWN', hint: 'Check the name of the model, and that the server has it.' };
 const WRONG_ADDRESS: Kind = { code: 'MODEL_BAD_REQUEST', hint: 'Check the base URL: the server does not know this path.' };
 const BAD_REQUEST: Kind = { code: 'MODEL_BAD_REQUEST', hint: 'The server refuses the request as it is: check the settings of the agent.' };
+const NOT_RECORDED: Kind = {
+  code: 'MODEL_BAD_REQUEST',
+  hint: 'A replay answers only what was asked before: results of tools that change from run to run, and changes to prompts, tools or settings of the agent, make other requests. Run it without --replay.',
+};
 const UNAVAILABLE: Kind = {
   code: 'MODEL_UNAVAILABLE',
   hint: 'The server failed or could not be reached: try again later, or check the base URL.',
@@ -55,6 +59,7 @@ function kindOf(status: number | undefined, type: string, message: string): Kind
   if (status === undefined) return kindOfType(type);
   if (status === 401 || status === 403) return REFUSED;
   if (status === 429 || status === 529) return RATE_LIMITED;
+  if (/\brecording of trace\b/.test(message)) return NOT_RECORDED;
   if (status === 404) return /model/i.test(`${type} ${message}`) ? UNKNOWN_MODEL : WRONG_ADDRESS;
   return status >= 400 && status < 500 && status !== 408 && status !== 409 ? BAD_REQUEST : UNAVAILABLE;
 }

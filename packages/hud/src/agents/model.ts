@@ -13,6 +13,8 @@ export interface AskContext {
   signal: AbortSignal;
   /** Sent as the header `Trace-Id` where requests go through a gateway. */
   traceId: string;
+  /** The recorded run whose replies a gateway gives again, in place of a model: header `Hud-Replay`. */
+  replayOf?: string;
   /** Text as it arrives, where the API streams. */
   onText?: (delta: string) => void;
 }

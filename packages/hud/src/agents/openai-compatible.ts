@@ -9,7 +9,7 @@ import { plainSchema } from './chat-schema.ts';
 import { turnOf } from './chat-turn.ts';
 import type { ToolAgentConfig } from './config.ts';
 import { DROPPED_SCREENSHOT, RecentImages } from './context-policy.ts';
-import { findCredentials, type Credentials } from './credentials.ts';
+import { findCredentials, gatewayHeaders, type Credentials } from './credentials.ts';
 import type { AskContext, Conversation, ConversationInit, ModelAdapter, ModelTurn } from './model.ts';
 import { modelError } from './model-errors.ts';
 import { loadOpenAI } from './openai-client.ts';
@@ -92,13 +92,13 @@ class ChatConversation implements Conversation {
 
   async ask(context: AskContext): Promise<ModelTurn> {
     const client = await this.#client();
-    const headers = this.#credentials.isGateway ? { headers: { 'Trace-Id': context.traceId } } : {};
+    const headers = gatewayHeaders(this.#credentials, context);
     try {
       // Token ids come with whole replies only.
       const isStreamed = this.#config.stream !== false && !this.#capturesTokens;
       const reply = isStreamed ? streamedReply : wholeReply;
       const completion = await patiently(this.#provider, this.#config, context.signal, (hearing) =>
-        reply(client, this.#request(), { options: { signal: hearing.signal, ...headers }, hearing, onText: context.onText }),
+        reply(client, this.#request(), { options: { signal: hearing.signal, headers }, hearing, onText: context.onText }),
       );
       const turn = turnOf(completion);
       this.#messages.push(replayed(completion.choice.message));

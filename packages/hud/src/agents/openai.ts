@@ -4,7 +4,7 @@ import { stringifyJson, type JsonObject } from '../protocol/json.ts';
 import type { ContentBlock, PromptMessage, ToolCall, ToolResult } from '../protocol/trace.ts';
 import type { Agent } from './agent.ts';
 import type { ToolAgentConfig } from './config.ts';
-import { findCredentials, type Credentials } from './credentials.ts';
+import { findCredentials, gatewayHeaders, type Credentials } from './credentials.ts';
 import { hostedTools } from './hosted-tools.ts';
 import type { AskContext, Conversation, ConversationInit, ModelAdapter, ModelTurn } from './model.ts';
 import { modelError } from './model-errors.ts';
@@ -96,11 +96,11 @@ class ResponsesConversation implements Conversation {
   async ask(context: AskContext): Promise<ModelTurn> {
     if (this.#stopped !== undefined) return this.#stopped;
     const client = await this.#client();
-    const headers = this.#credentials.isGateway ? { headers: { 'Trace-Id': context.traceId } } : {};
+    const headers = gatewayHeaders(this.#credentials, context);
     const send = this.#config.stream === false ? whole : streamed;
     try {
       const response = await patiently(PROVIDER, this.#config, context.signal, (hearing) =>
-        send(client, this.#request(), { options: { signal: hearing.signal, ...headers }, hearing, onText: context.onText }),
+        send(client, this.#request(), { options: { signal: hearing.signal, headers }, hearing, onText: context.onText }),
       );
       this.#previousId = response.id;
       this.#pending = [];

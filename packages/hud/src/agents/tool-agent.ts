@@ -8,7 +8,7 @@ import type { StopReason, ToolCall, ToolResult } from '../protocol/trace.ts';
 import type { Agent, AgentContext } from './agent.ts';
 import { responderOf, type AutoRespond } from './auto-respond.ts';
 import { TRUNCATED, costUsd, type ToolAgentConfig } from './config.ts';
-import type { Conversation, ModelAdapter, ModelTurn } from './model.ts';
+import type { AskContext, Conversation, ModelAdapter, ModelTurn } from './model.ts';
 import { RESPONSE_TIMEOUT_S, checkSeconds } from './stream-patience.ts';
 import { mcpTools } from './tools/mcp.ts';
 import { openReach } from './tools/reach.ts';
@@ -26,7 +26,7 @@ export function toolAgent<C extends ToolAgentConfig>(name: string, config: C, ma
   const { streamPatienceSeconds, responseTimeoutSeconds, toolPatienceSeconds, toolTimeoutSeconds } = config;
   checkSeconds({ streamPatienceSeconds, responseTimeoutSeconds, toolPatienceSeconds, toolTimeoutSeconds });
   const adapter = makeAdapter(config);
-  const autoRespond = responderOf(config.autoRespond);
+  const autoRespond = responderOf(config.autoRespond, config.via);
   return {
     name,
     model: adapter.model,
@@ -118,12 +118,17 @@ async function takeTurns(loop: Loop): Promise<End> {
 }
 
 /** What `autoRespond` answers; a user's own function is waited for like a model. */
-async function nextWord(content: string, { config, signal }: Loop): Promise<string | undefined> {
+async function nextWord(content: string, { run, config, signal }: Loop): Promise<string | undefined> {
   const { autoRespond, responseTimeoutSeconds: seconds = RESPONSE_TIMEOUT_S } = config;
   if (autoRespond === undefined) return undefined;
   const late = (): HudError => new HudError('AGENT_FAILED', `autoRespond did not answer within ${seconds} s.`);
-  const reply = Promise.resolve().then(() => autoRespond(content, { signal }));
+  const reply = Promise.resolve().then(() => autoRespond(content, { signal, ...idsOf(run) }));
   return await withSignal(withDeadline(nodeHost, reply, seconds * 1000, late), signal);
+}
+
+/** What models are told of the run. @throws HudError when it is to be replayed and nothing like it was recorded */
+function idsOf({ traceId, replayOf }: Run): Pick<AskContext, 'traceId' | 'replayOf'> {
+  return replayOf === undefined ? { traceId } : { traceId, replayOf };
 }
 
 /** One recorded turn, after as many tries as the failures of its kind allow. */
@@ -131,10 +136,10 @@ async function takeTurn({ run, adapter, conversation, config, signal }: Loop): P
   const startedAt = new Date().toISOString();
   const failures: string[] = [];
   const { onText } = config;
-  const context = { signal, traceId: run.traceId, ...(onText && { onText: (delta: string) => onText(delta, { traceId: run.traceId }) }) };
+  const context = { signal, ...idsOf(run), ...(onText && { onText: (delta: string) => onText(delta, { traceId: run.traceId }) }) };
   for (;;) {
     try {
-      const turn = priced(await withSignal(conversation.ask(context), signal), config);
+      const turn = priced(await withSignal(conversation.ask(context), signal), { ...config, isReplay: context.replayOf !== undefined });
       const extra = failures.length === 0 ? {} : { extra: { retries: failures.length, failures } };
       run.record({ ...turn, source: 'agent', model: turn.model ?? adapter.model, startedAt, ...extra });
       return turn;
@@ -148,7 +153,8 @@ async function takeTurn({ run, adapter, conversation, config, signal }: Loop): P
   }
 }
 
-function priced(turn: ModelTurn, { price }: LoopConfig): ModelTurn {
+function priced(turn: ModelTurn, { price, isReplay }: Pick<LoopConfig, 'price'> & { isReplay: boolean }): ModelTurn {
+  if (isReplay && turn.usage !== undefined) return { ...turn, usage: { ...turn.usage, costUsd: 0 } };
   if (price === undefined || turn.usage === undefined || turn.usage.costUsd !== undefined) return turn;
   return { ...turn, usage: { ...turn.usage, costUsd: costUsd(turn.usage, price) } };
 }

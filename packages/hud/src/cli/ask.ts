@@ -27,11 +27,11 @@ export async function ask(context: Context, { question, choices, otherwise, hint
 
 export async function confirm(
   context: Context,
-  { question, otherwise, hint }: { question: string; otherwise: string; hint: string },
+  { question, otherwise, hint, standard = true }: { question: string; otherwise: string; hint: string; standard?: boolean },
 ): Promise<boolean> {
   if (!canAsk(context)) throw new UsageError(otherwise, { hint });
   const clack = await import('@clack/prompts');
-  const answer = await clack.confirm({ message: question, output: process.stderr, signal: context.signal });
+  const answer = await clack.confirm({ message: question, initialValue: standard, output: process.stderr, signal: context.signal });
   if (clack.isCancel(answer)) throw new HudError('CANCELLED', 'Nothing was chosen.');
   return answer;
 }

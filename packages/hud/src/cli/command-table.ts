@@ -7,6 +7,8 @@ export interface Entry {
   load?: () => Promise<Command>;
   /** Commands of a group, by name. */
   commands?: Entries;
+  /** The one of them that runs when none is named. */
+  standard?: string;
 }
 
 /** Commands by name. */
@@ -38,8 +40,47 @@ export const COMMANDS: Entries = {
   },
   jobs: { summary: 'List recorded jobs, or the runs of one', load: async () => (await import('./commands/jobs.ts')).jobs },
   trace: { summary: 'Show what happened in one run', load: async () => (await import('./commands/trace.ts')).trace },
+  cancel: { summary: 'End runs that are reported to the platform', load: async () => (await import('./commands/cancel.ts')).cancel },
+  view: { summary: 'Look at the record in a browser', load: async () => (await import('./commands/view.ts')).view },
+  platform: {
+    summary: 'Run the platform: record, models and accounts for many, in one process',
+    load: async () => await (await import('./commands/platform.ts')).loadPlatformCommand(),
+  },
+  sync: {
+    summary: 'Bring tasks and environments to the platform',
+    standard: 'tasks',
+    commands: {
+      tasks: { summary: 'Upload what changed in a taskset', load: async () => (await import('./commands/sync-tasks.ts')).syncTasks },
+      env: { summary: 'Register the environment of a folder', load: async () => (await import('./commands/sync-env.ts')).syncEnv },
+    },
+  },
+  models: {
+    summary: 'List the models of the platform, what they cost, and your own',
+    commands: {
+      list: { summary: 'List the models behind the one key', load: async () => (await import('./commands/models-list.ts')).modelsList },
+      usage: { summary: 'Show what model calls took and cost', load: async () => (await import('./commands/models-usage.ts')).modelsUsage },
+      fork: { summary: 'Begin a model of your own', load: async () => (await import('./commands/models-fork.ts')).modelsFork },
+      checkpoints: {
+        summary: 'List the checkpoints of a model',
+        load: async () => (await import('./commands/models-checkpoints.ts')).modelsCheckpoints,
+      },
+      head: { summary: 'Show or set the active checkpoint', load: async () => (await import('./commands/models-head.ts')).modelsHead },
+    },
+  },
+  qa: {
+    summary: 'Examine tasksets, tasks and environments',
+    commands: {
+      agents: { summary: 'List who can examine', load: async () => (await import('./commands/qa-agents.ts')).qaAgents },
+      run: { summary: 'Examine, and wait for the verdict', load: async () => (await import('./commands/qa-run.ts')).qaRun },
+      results: { summary: 'Show what was found', load: async () => (await import('./commands/qa-results.ts')).qaResults },
+    },
+  },
+  push: { summary: 'Send recorded jobs to the platform', load: async () => (await import('./commands/push.ts')).push },
   ps: { summary: 'List what runs and exists now, and who owns it', load: async () => (await import('./commands/ps.ts')).ps },
   reap: { summary: 'End what processes left behind that were killed', load: async () => (await import('./commands/reap.ts')).reap },
+  login: { summary: 'Get a key for the platform, approved in a browser', load: async () => (await import('./commands/login.ts')).login },
+  logout: { summary: 'Forget the key of this user', load: async () => (await import('./commands/logout.ts')).logout },
+  whoami: { summary: 'Show whose key is set, and what it may do', load: async () => (await import('./commands/whoami.ts')).whoami },
   set: { summary: 'Save settings such as API keys for this user', load: async () => (await import('./commands/set.ts')).set },
   doctor: { summary: 'Check this machine and say what to mend', load: async () => (await import('./commands/doctor.ts')).doctor },
   version: { summary: 'Print the version', load: async () => (await import('./commands/version.ts')).version },

@@ -16,14 +16,19 @@ const QUICK_START = `Start here:
 export function groupHelp(argv: readonly string[]): string | undefined {
   const words = argv.filter((word) => !GLOBAL_FLAGS.includes(word));
   const path: string[] = [];
+  let isAsked = words[0] === 'help';
   let entry: Entry = { summary: PURPOSE, commands: COMMANDS };
   for (const word of words[0] === 'help' ? words.slice(1) : words) {
-    if (isHelp(word)) break;
+    if (isHelp(word)) {
+      isAsked = true;
+      break;
+    }
     const next = entry.commands !== undefined && Object.hasOwn(entry.commands, word) ? entry.commands[word] : undefined;
     if (next === undefined) return undefined;
     path.push(word);
     entry = next;
   }
+  if (entry.standard !== undefined && !isAsked) return undefined;
   return entry.commands === undefined ? undefined : helpText(path, entry.summary, entry.commands);
 }
 

@@ -5,6 +5,7 @@ import { encode } from '../protocol/codec.ts';
 import { stringifyJson, type JsonObject } from '../protocol/json.ts';
 import { Lease } from '../protocol/record.ts';
 import { JOB_LEASE, listOrphans, type Store } from '../store/index.ts';
+import { REPORT_LEASE } from '../telemetry/report-lease.ts';
 import type { Context } from './command.ts';
 import { isoTime, shortId, withTimes } from './record-rows.ts';
 import { table } from './terminal/table.ts';
@@ -20,13 +21,16 @@ export interface ListedLease {
   isOrphan: boolean;
 }
 
+/** Rights that concern a job, and that nobody loses for their age. */
+const OF_JOBS: readonly string[] = [JOB_LEASE, REPORT_LEASE];
+
 export async function listLeases(store: Store): Promise<ListedLease[]> {
   const orphans = new Set((await listOrphans(store, nodeHost)).map(({ id }) => id));
   return await Promise.all((await store.listLeases()).map(async (lease) => await describe(store, lease, orphans)));
 }
 
 async function describe(store: Store, lease: Lease, orphans: ReadonlySet<string>): Promise<ListedLease> {
-  const job = lease.kind === JOB_LEASE ? await store.getJob(lease.jobId ?? '') : undefined;
+  const job = OF_JOBS.includes(lease.kind) ? await store.getJob(lease.jobId ?? '') : undefined;
   const pid = Number.parseInt(lease.owner, 10);
   return {
     lease,
@@ -50,7 +54,7 @@ function targetText({ command, folder, ...rest }: JsonObject): string {
 export function leaseDocument({ lease, what, ownerPid, isOwnerAlive, isOrphan }: ListedLease): JsonObject {
   return {
     ...withTimes(encode(Lease, lease) as JsonObject),
-    ...(lease.kind === JOB_LEASE ? { deadline: null } : {}), // nobody ends a job for its age
+    ...(OF_JOBS.includes(lease.kind) ? { deadline: null } : {}),
     what,
     owner_pid: ownerPid ?? null,
     owner_alive: isOwnerAlive,
@@ -94,7 +98,7 @@ function cells({ lease, what, ownerPid, isOwnerAlive, isOrphan }: ListedLease, c
 }
 
 function deadline({ kind, deadline: time }: Lease, { out }: Context): string {
-  if (kind === JOB_LEASE) return '';
+  if (OF_JOBS.includes(kind)) return '';
   if (!out.isTTY) return isoTime(time);
   const left = time - Date.now();
   return left > 0 ? `in ${span(left)}` : 'overdue';

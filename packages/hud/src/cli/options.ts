@@ -31,6 +31,19 @@ export function list(flags: string, help: string): Option<string[]> {
   return { flags, help, parse: (value, previous) => [...(previous ?? []), ...split(value)] };
 }
 
+/** One of a few words, which the help lists. */
+export function oneOf<const T extends string>(flags: string, help: string, words: readonly T[]): Option<T> {
+  return {
+    flags,
+    help: `${help}: ${words.join(', ')}`,
+    parse: (value) => {
+      const word = words.find((one) => one === value);
+      if (word !== undefined) return word;
+      throw new UsageError(`${nameOf(flags)} takes ${words.join(', ')}, not '${value}'.`);
+    },
+  };
+}
+
 export function integer(flags: string, help: string, limits: { min: number; max?: number }): Option<number> {
   const { min, max = Number.MAX_SAFE_INTEGER } = limits;
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;

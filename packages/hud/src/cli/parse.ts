@@ -40,7 +40,13 @@ async function descend(path: readonly string[], entries: Entries, words: readonl
   const entry = Object.hasOwn(entries, name) ? entries[name] : undefined;
   if (entry === undefined) throw unknownCommand(path, entries, name);
   const inner = [...path, name];
-  return entry.commands === undefined ? await parseCommand(inner, entry, rest) : await descend(inner, entry.commands, rest);
+  if (entry.commands === undefined) return await parseCommand(inner, entry, rest);
+  return await descend(inner, entry.commands, entry.standard !== undefined && isBare(rest) ? [entry.standard, ...rest] : rest);
+}
+
+/** No command is named: flags come first, or nothing does. */
+function isBare(words: readonly string[]): boolean {
+  return words.find((word) => !GLOBAL_FLAGS.includes(word))?.startsWith('-') ?? true;
 }
 
 async function parseCommand(path: readonly string[], entry: Entry, words: readonly string[]): Promise<Parsed> {

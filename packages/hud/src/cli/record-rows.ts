@@ -38,6 +38,12 @@ export async function* runsOf(store: Store, jobId: string): AsyncGenerator<RunRe
   } while (cursor !== undefined);
 }
 
+/** Runs of a platform, which come newest first, as the record lists them: by task, repeat, attempt. */
+export function inTaskOrder(newestFirst: readonly RunRecord[]): RunRecord[] {
+  const tasks = Map.groupBy(newestFirst.toReversed(), ({ slug }) => slug);
+  return [...tasks.values()].flatMap((runs) => runs.toSorted((a, b) => a.repeat - b.repeat || a.attempt - b.attempt));
+}
+
 export interface AttemptRecord extends RunRecord {
   /** The newest attempt of the same repeat, where this is an earlier one: that one counts. */
   supersededBy?: RunRecord;

@@ -17,16 +17,28 @@ const HEADER = `# Settings of hud for this user, written by \`hud set\`.
  */
 export async function saveUserSettings(changes: Record<string, string>): Promise<void> {
   for (const [key, value] of Object.entries(changes)) line(key, value);
+  await rewrite((before) => ({ ...before, ...changes }));
+}
+
+/** @returns false when the file does not set it */
+export async function forgetUserSetting(key: string): Promise<boolean> {
+  const before = parseSettings(await readFile(userSettingsPath(), 'utf8').catch(emptyWhenAbsent));
+  if (!before.has(key)) return false;
+  await rewrite(({ [key]: _forgotten, ...others }) => others);
+  return true;
+}
+
+async function rewrite(change: (before: Readonly<Record<string, string>>) => Record<string, string>): Promise<void> {
   const path = userSettingsPath();
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     const before = parseSettings(await readFile(path, 'utf8').catch(emptyWhenAbsent));
-    const settings = { ...Object.fromEntries(before), ...changes };
+    const settings = change(Object.fromEntries(before));
     const lines = Object.keys(settings)
       .toSorted()
       .map((key) => line(key, settings[key] ?? ''));
-    await writeFile(temporary, `${HEADER}${lines.join('\n')}\n`, { mode: 0o600 });
+    await writeFile(temporary, `${HEADER}${lines.map((text) => `${text}\n`).join('')}`, { mode: 0o600 });
     await chmod(temporary, 0o600); // a umask can only have narrowed it, but a file left over keeps its own mode
     await rename(temporary, path);
   } catch (cause) {

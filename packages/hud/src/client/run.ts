@@ -18,6 +18,8 @@ export interface RunInit {
   repeat?: number;
   /** 1 for the first try of this repeat. */
   attempt?: number;
+  /** See {@link Run.replayOf}. */
+  replayOf?: (() => string) | undefined;
 }
 
 /** How the run ended; undefined while it lasts. */
@@ -31,6 +33,7 @@ export class Run {
   readonly groupId: string | undefined;
   readonly repeat: number;
   readonly attempt: number;
+  readonly #replayOf: (() => string) | undefined;
   /** Where the environment was served, once there was one. */
   runtime: string | undefined;
   /** As the environment sent it. */
@@ -49,6 +52,7 @@ export class Run {
     this.groupId = init.groupId;
     this.repeat = init.repeat ?? 0;
     this.attempt = init.attempt ?? 1;
+    this.#replayOf = init.replayOf;
   }
 
   /**
@@ -89,6 +93,14 @@ export class Run {
 
   get traceId(): string {
     return this.trace.traceId;
+  }
+
+  /**
+   * The trace of the recorded run whose model replies are given again to this one; undefined: models are called.
+   * @throws HudError when this run is to be replayed and nothing like it was recorded
+   */
+  get replayOf(): string | undefined {
+    return this.#replayOf?.();
   }
 
   get slug(): string {

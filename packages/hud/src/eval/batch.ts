@@ -5,12 +5,12 @@ import { Trace, type FileReport } from '../client/trace.ts';
 import { withDeadline, type Host } from '../host/host.ts';
 import { HudError, mayPass, type FaultClass } from '../protocol/errors.ts';
 import type { RunStart } from '../protocol/record.ts';
-import type { Step } from '../protocol/trace.ts';
+import type { Span, Step } from '../protocol/trace.ts';
 import { Runtime, type PlaceCost, type ProviderObject } from '../runtime/index.ts';
 import type { Leases } from '../store/index.ts';
-import { filesSpan, stepSpan } from '../telemetry/index.ts';
+import { filesSpan, localFiles, stepSpan, type ReportListener } from '../telemetry/index.ts';
 import { machineAdmission, type Admission } from './admission.ts';
-import type { RunEvent } from './contract.ts';
+import type { RunEvent, RunOptions } from './contract.ts';
 import { GroupDeadlines } from './groups.ts';
 import type { Job } from './job.ts';
 import { Recorder } from './recorder.ts';
@@ -37,6 +37,7 @@ export interface Batch {
   host: Host;
   leases: Leases;
   admission?: Admission;
+  replay?: RunOptions['replay'];
   emit: (event: RunEvent) => void;
 }
 
@@ -56,10 +57,11 @@ class Dispatcher {
   readonly #queue: SlotQueue;
   readonly #recorder: Recorder;
   readonly #deadlines: GroupDeadlines;
+  readonly #local = localFiles();
   readonly #stop = new AbortController();
   readonly #signal: AbortSignal;
-  /** Of the runs in flight. Told one by one: a signal that ten thousand listen to is slow to listen to. */
-  readonly #interrupts = new Set<AbortController>();
+  /** Of the runs in flight, by trace. Told one by one: a signal that ten thousand listen to is slow to listen to. */
+  readonly #interrupts = new Map<string, AbortController>();
   #inFlight = 0;
   /** Of runs that are over, which nothing waits for before the batch ends. */
   readonly #teardowns = new Set<Promise<unknown>>();
@@ -82,6 +84,7 @@ class Dispatcher {
     const { host } = this.#batch;
     const watching = this.#recorder.watch(this.#over.signal).catch((error: unknown) => this.#stopNow(error));
     this.#signal.addEventListener('abort', () => this.#interrupt(), { once: true });
+    using _listening = this.#listen();
     try {
       await this.#dispatch();
     } catch (error) {
@@ -116,8 +119,19 @@ class Dispatcher {
   }
 
   #interrupt(): void {
-    for (const run of this.#interrupts) run.abort(this.#signal.reason);
+    for (const run of this.#interrupts.values()) run.abort(this.#signal.reason);
     this.#wake?.();
+  }
+
+  /** To what the platform says that the job is reported to. */
+  #listen(): Disposable {
+    const { job, emit } = this.#batch;
+    const listener: ReportListener = {
+      onWarning: (error) => emit({ type: 'warning', job, error }),
+      onCancel: (traceId) => this.#interrupts.get(traceId)?.abort(new HudError('CANCELLED', 'cancelled on the platform')),
+    };
+    job.reporting?.listeners.add(listener);
+    return { [Symbol.dispose]: () => void job.reporting?.listeners.delete(listener) };
   }
 
   get #isStopped(): boolean {
@@ -168,7 +182,7 @@ class Dispatcher {
     const run = this.#makeRun(slot);
     await this.#recordStart(run, slot);
     emit({ type: 'run-started', job, run });
-    const interrupt = this.#interruptFor(slot);
+    const interrupt = this.#interruptFor(slot, run);
     const ended = await rollout(run, {
       agent,
       provider,
@@ -180,9 +194,10 @@ class Dispatcher {
       upcoming: this.#queue.size,
       onPhase: (phase) => emit({ type: 'phase', job, run, phase }),
     });
-    this.#interrupts.delete(interrupt);
+    this.#interrupts.delete(run.traceId);
     const finish = runFinish(run, host);
     await this.#recorder.finish(run.traceId, finish);
+    job.reporting?.runEnded(run.traceId, finish);
     this.#queue.ended(slot);
     this.#tell(slot, run);
     return ended;
@@ -203,27 +218,41 @@ class Dispatcher {
       startedAt: host.now(),
     };
     await this.#recorder.start(row);
+    job.reporting?.runStarted(row);
   }
 
-  #interruptFor(slot: Slot): AbortController {
+  #interruptFor(slot: Slot, { traceId }: Run): AbortController {
     const interrupt = new AbortController();
     if (this.#signal.aborted) interrupt.abort(this.#signal.reason);
-    this.#interrupts.add(interrupt);
+    this.#interrupts.set(traceId, interrupt);
     this.#deadlines.started(slot, interrupt);
     return interrupt;
   }
 
   #makeRun(slot: Slot): Run {
-    const { job, host, emit } = this.#batch;
+    const { job, host, emit, replay } = this.#batch;
     const traceId = host.randomHex(16);
+    const append = (span: Span): void => {
+      job.store?.appendSpan(span);
+      this.#local?.(span);
+    };
     const onStep = (step: Step): void => {
-      job.store?.appendSpan(stepSpan(step, { traceId }, host));
+      append(stepSpan(step, { traceId }, host));
       emit({ type: 'step', job, run, step });
     };
-    const fileSink = (report: FileReport): void => job.store?.appendSpan(filesSpan(report, { traceId }, host));
-    const trace = new Trace(traceId, { sink: onStep, now: () => host.now(), ...(job.store === undefined ? {} : { fileSink }) });
+    const fileSink = (report: FileReport): void => append(filesSpan(report, { traceId }, host));
+    const isKept = job.store !== undefined || this.#local !== undefined;
+    const trace = new Trace(traceId, { sink: onStep, now: () => host.now(), ...(isKept ? { fileSink } : {}) });
     const { task, repeat, attempt, groupId } = slot;
-    const run: Run = new Run({ task, trace, jobId: job.id, groupId, repeat, attempt });
+    const run: Run = new Run({
+      task,
+      trace,
+      jobId: job.id,
+      groupId,
+      repeat,
+      attempt,
+      ...(replay && { replayOf: () => replay({ slug: task.slug, repeat }) }),
+    });
     return run;
   }
 

@@ -1,7 +1,7 @@
 /** What running tasks takes and tells; `taskset.ts` runs, `rollout.ts` is one run, `job.ts` the receipt. */
 import type { Host } from '../host/host.ts';
 import type { Run } from '../client/run.ts';
-import type { FaultClass } from '../protocol/errors.ts';
+import type { FaultClass, HudError } from '../protocol/errors.ts';
 import type { Step } from '../protocol/trace.ts';
 import type { Provider } from '../runtime/provider.ts';
 import type { Store } from '../store/store.ts';
@@ -44,6 +44,16 @@ export interface RunOptions {
   signal?: AbortSignal;
   /** Where everything is recorded; `false` records nothing. @default `.hud` in the current directory, or HUD_DIR */
   store?: Store | false;
+  /**
+   * Send the job to the platform that the settings name (HUD_BASE_URL or HUD_API_URL, and HUD_API_KEY), while it runs.
+   * Nothing waits for that but the end of a job, for some seconds; what is missing then is sent later. @default true
+   */
+  report?: boolean;
+  /**
+   * Gives the runs the replies that a platform's gateway recorded, in place of calling models: the trace of the recorded
+   * run for each repeat of each task. What it throws becomes that run's failure.
+   */
+  replay?: (slot: { slug: string; repeat: number }) => string;
   /** Kept in the job's record: whatever is needed to go on with it. */
   config?: Record<string, unknown>;
   host?: Host;
@@ -68,6 +78,8 @@ export type RunEvent =
   | { type: 'group-ended'; job: Job; groupId: string; runs: Run[] }
   /** The machine has no room for more, and for want of what; undefined: it has again. */
   | { type: 'held'; job: Job; held: Held | undefined }
+  /** The platform does not take something of it. Tasks run on; each reason is told once. */
+  | { type: 'warning'; job: Job; error: HudError }
   | { type: 'job-ended'; job: Job };
 
 /** Numbers that add up: `n` plus all of `excluded` is the number of runs that ended. */

@@ -6,4 +6,5 @@
  */
 export { type JobSummary, type Phase, type RunEvent, type RunOptions } from './contract.ts';
 export { Job } from './job.ts';
+export * as sync from './sync.ts';
 export { Taskset } from './taskset.ts';

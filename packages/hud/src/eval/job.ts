@@ -6,8 +6,10 @@ import { HudError, toHudError, type RunClass } from '../protocol/errors.ts';
 import type { JobRecord } from '../protocol/record.ts';
 import type { Task } from '../protocol/task.ts';
 import { claimJob, interruption, openStore, type JobClaim, type Store } from '../store/index.ts';
+import { closeExporters } from '../telemetry/index.ts';
 import type { JobSummary } from './contract.ts';
 import { Journal } from './journal.ts';
+import { Reporting } from './reporting.ts';
 import { recordedRun } from './run-record.ts';
 import type { Slot } from './slot-queue.ts';
 import { interval95, mean, populationStd } from './statistics.ts';
@@ -20,12 +22,16 @@ export interface JobInit {
   tasksetName?: string;
   /** Where its runs are recorded; undefined: nowhere. */
   store?: Store;
+  /** Send it to the platform that the settings name. @default true */
+  report?: boolean;
   host?: Host;
 }
 
 export interface JobOptions {
   /** @default `.hud` in the current directory, or HUD_DIR; `false` for none */
   store?: Store | false;
+  /** Send it to the platform that the settings name. @default true */
+  report?: boolean;
   host?: Host;
 }
 
@@ -42,6 +48,8 @@ export class Job {
   readonly runs: Run[] = [];
   /** Earlier attempts that this process made and tried again. */
   readonly retried: Run[] = [];
+  /** The platform that it is sent to; undefined when it is sent to none. */
+  readonly reporting: Reporting | undefined;
   readonly #host: Host;
   /** Places of {@link runs} in the order of all slots. */
   readonly #orders: number[] = [];
@@ -61,6 +69,7 @@ export class Job {
     this.tasksetId = init.tasksetId;
     this.tasksetName = init.tasksetName;
     this.store = init.store;
+    this.reporting = init.report === false ? undefined : Reporting.of(this.id, init.store, this.#host);
     if (!Number.isInteger(this.group) || this.group < 1)
       throw new HudError('BAD_ARGUMENT', `A job's group must be at least 1, got ${init.group}.`);
   }
@@ -85,11 +94,11 @@ export class Job {
   static async resume(id: string, options: JobOptions = {}): Promise<Job> {
     const own = options.store === undefined ? await openStore() : undefined;
     try {
-      const job = await resumeFrom(options.store === false ? undefined : (options.store ?? own), id, options.host ?? nodeHost);
+      const job = await resumeFrom(options.store === false ? undefined : (options.store ?? own), id, options);
       job.#ownStore = own;
       return job;
     } catch (error) {
-      await own?.close();
+      await closeOwn(own);
       throw error;
     }
   }
@@ -99,7 +108,9 @@ export class Job {
     if (this.store === undefined) return;
     this.#claim = await claimJob(this.store, this.#host, this.id);
     try {
-      await this.store.createJob(record, taskRows(tasks));
+      const reportedTo = this.reporting?.platform;
+      await this.store.createJob({ ...record, ...(reportedTo === undefined ? {} : { reportedTo }) }, taskRows(tasks));
+      await this.reporting?.begin({ isNew: true });
     } catch (error) {
       this.#claim.abandon();
       throw error;
@@ -126,9 +137,10 @@ export class Job {
       if (error !== undefined) await this.store?.interruptRuns(this.id, { code: error.code, message: error.message }, this.#host.now());
       await this.store?.updateJob(this.id, { status, endedAt: this.#host.now(), ...(error === undefined ? {} : { error: error.message }) });
       await this.#claim?.release();
+      await this.reporting?.finish({ wasInterrupted: error !== undefined });
     } finally {
       this.#claim?.abandon();
-      await this.#ownStore?.close();
+      await closeOwn(this.#ownStore);
     }
   }
 
@@ -143,7 +155,9 @@ export class Job {
    */
   async plan(tasks: readonly Task[], group: number, rerun: readonly RunClass[]): Promise<Slot[][]> {
     this.#journal?.checkSame(tasks);
-    await this.store?.addTasks(this.id, taskRows(tasks));
+    const rows = taskRows(tasks);
+    await this.store?.addTasks(this.id, rows);
+    if (this.#slots > 0) this.reporting?.tasksAdded(rows.map((row) => ({ jobId: this.id, ...row }))); // the first ones go with the job
     return tasks.map((task) => this.#planTask(task, group, rerun)).filter((slots) => slots.length > 0);
   }
 
@@ -222,7 +236,14 @@ export class Job {
   }
 }
 
-async function resumeFrom(store: Store | undefined, id: string, host: Host): Promise<Job> {
+/** What was not reported by then stays owed. */
+async function closeOwn(store: Store | undefined): Promise<void> {
+  if (store === undefined) return;
+  await closeExporters(store);
+  await store.close();
+}
+
+async function resumeFrom(store: Store | undefined, id: string, { host = nodeHost, report }: JobOptions): Promise<Job> {
   if (store === undefined) throw new HudError('BAD_ARGUMENT', 'A job can be resumed only from a record.');
   const record = await store.getJob(id);
   if (record === undefined) {
@@ -240,9 +261,14 @@ async function resumeFrom(store: Store | undefined, id: string, host: Host): Pro
       group,
       store,
       host,
+      ...(report === undefined ? {} : { report }),
       ...(tasksetId === undefined ? {} : { tasksetId }),
       ...(tasksetName === undefined ? {} : { tasksetName }),
     });
+    if (job.reporting !== undefined) {
+      await store.updateJob(record.id, { reportedTo: job.reporting.platform });
+      await job.reporting.begin({ isNew: false });
+    }
     return job.adopt(await Journal.read(store, record), claim);
   } catch (error) {
     claim.abandon();

@@ -5,12 +5,14 @@ import { Task, isTask, type TaskInit } from '../protocol/task.ts';
 import { asProvider } from '../runtime/index.ts';
 import { nodeHost } from '../host/node.ts';
 import { keepReaping, Leases, openStore, type Store } from '../store/index.ts';
+import { closeExporters } from '../telemetry/index.ts';
 import { runBatch } from './batch.ts';
 import type { RunEvent, RunOptions } from './contract.ts';
 import { EventQueue } from './event-queue.ts';
 import { Job } from './job.ts';
 import { loadModuleTasks, loadTasks, writeTasks } from './load-tasks.ts';
 import { inferProvider } from './placement.ts';
+import { fetchTaskset, type PlatformLike } from './sync.ts';
 import { checkTimeouts } from './timeouts.ts';
 
 export type TaskSelection = readonly string[] | ((task: Task) => boolean);
@@ -59,6 +61,22 @@ export class Taskset implements Iterable<Task> {
   static async fromModule(path: string): Promise<Taskset> {
     const { name, tasks } = await loadModuleTasks(path);
     return new Taskset(name, tasks);
+  }
+
+  /**
+   * A taskset of the platform.
+   * @param nameOrId a UUID is an id
+   * @param platform @default that of the settings
+   * @throws HudError PLATFORM_NOT_FOUND when there is none, PLATFORM_*
+   */
+  static async fromApi(nameOrId: string, platform?: PlatformLike): Promise<Taskset> {
+    const found = await fetchTaskset(nameOrId, platform);
+    if (found === undefined) {
+      throw new HudError('PLATFORM_NOT_FOUND', `The platform has no taskset '${nameOrId}'.`, {
+        hint: 'Upload one with `hud sync tasks`; names are taken as they are written.',
+      });
+    }
+    return new Taskset(found.name, found.tasks, { tasksetId: found.id });
   }
 
   /** Writes `.json`, `.jsonl` or `.csv` (lossy). */
@@ -154,6 +172,7 @@ export class Taskset implements Iterable<Task> {
         retryOn: options.retryOn ?? [],
         signal: options.signal,
         ...(options.admission === undefined ? {} : { admission: options.admission }),
+        ...(options.replay === undefined ? {} : { replay: options.replay }),
       });
     } catch (error) {
       failure = toHudError(error, options.signal?.aborted ? 'CANCELLED' : 'UNKNOWN');
@@ -175,9 +194,15 @@ export class Taskset implements Iterable<Task> {
     const own: Store | undefined = options.store === undefined ? await openStore() : undefined;
     const store = options.store === false ? undefined : (options.store ?? own);
     const host = options.host === undefined ? {} : { host: options.host };
-    const closing = { isOwn: true, [Symbol.asyncDispose]: async () => await own?.close() };
+    const close = async (): Promise<void> => {
+      if (own !== undefined) await closeExporters(own);
+      await own?.close();
+    };
+    const closing = { isOwn: true, [Symbol.asyncDispose]: close };
+    const report = options.report === undefined ? {} : { report: options.report };
     try {
-      if (options.job !== undefined) return { job: await Job.resume(options.job, { store: store ?? false, ...host }), ...closing };
+      if (options.job !== undefined)
+        return { job: await Job.resume(options.job, { store: store ?? false, ...host, ...report }), ...closing };
       const job = new Job({
         name: options.name ?? this.#jobName(options.group ?? 1),
         group: options.group ?? 1,
@@ -185,12 +210,13 @@ export class Taskset implements Iterable<Task> {
         ...(this.tasksetId === undefined ? {} : { tasksetId: this.tasksetId }),
         ...(store === undefined ? {} : { store }),
         ...host,
+        ...report,
       });
       const { name, model } = agent;
       await job.open(job.record({ agent: name, ...(model === undefined ? {} : { model }), config: options.config ?? {} }), tasks);
       return { job, ...closing };
     } catch (error) {
-      await own?.close();
+      await close();
       throw error;
     }
   }

@@ -11,10 +11,36 @@ export function readSetting(name: string): string | undefined {
   return undefined;
 }
 
+/** A platform's services; each follows from HUD_BASE_URL unless it is set by itself. None has a slash at its end. */
+export interface PlatformSettings {
+  /** HUD_API_URL: records, registry, accounts. */
+  apiUrl: string | undefined;
+  /** HUD_TELEMETRY_URL: spans. */
+  telemetryUrl: string | undefined;
+  /** HUD_WEB_URL: pages, for links. */
+  webUrl: string | undefined;
+  apiKey: string | undefined;
+}
+
+export function platformSettings(): PlatformSettings {
+  return {
+    apiUrl: serviceUrl('HUD_API_URL', ''),
+    telemetryUrl: serviceUrl('HUD_TELEMETRY_URL', '/v3/api'),
+    webUrl: serviceUrl('HUD_WEB_URL', ''),
+    apiKey: readSetting('HUD_API_KEY'),
+  };
+}
+
 /** Where every model is behind one key: set by itself, or derived from the one base URL. */
 export function gatewayUrl(): string | undefined {
+  return serviceUrl('HUD_GATEWAY_URL', '/gateway');
+}
+
+function serviceUrl(name: string, path: string): string | undefined {
+  const own = readSetting(name);
   const base = readSetting('HUD_BASE_URL');
-  return readSetting('HUD_GATEWAY_URL') ?? (base === undefined ? undefined : `${base.replace(/\/$/, '')}/gateway`);
+  const url = own ?? (base === undefined ? undefined : `${base.replace(/\/+$/, '')}${path}`);
+  return url?.replace(/\/+$/, '');
 }
 
 export function userSettingsPath(): string {

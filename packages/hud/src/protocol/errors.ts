@@ -71,6 +71,12 @@ const CODES = {
   STORE_LOCKED: 'boot',
   STORE_DAMAGED: 'boot',
   STORE_UNWRITABLE: 'boot',
+  // A platform.
+  PLATFORM_MISSING: 'boot', // the settings name none
+  PLATFORM_UNREACHABLE: 'boot',
+  PLATFORM_REFUSED: 'boot', // the key, the role or a budget does not allow it
+  PLATFORM_NOT_FOUND: 'boot',
+  PLATFORM_FAILED: 'boot', // it answered with a fault, or with what is no answer
   // Anything not ours.
   UNKNOWN: 'agent',
 } as const satisfies Record<string, FaultClass>;

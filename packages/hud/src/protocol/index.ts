@@ -4,6 +4,7 @@
  * Start with `task.ts` and `messages.ts`.
  * @module
  */
+export * as api from './api/index.ts';
 export { Capability, PROTOCOLS, matchesCapability, type CapabilityInit } from './capability.ts';
 export { decode, describeIssues, encode, snakeCase } from './codec.ts';
 export {
@@ -31,6 +32,7 @@ export {
 export { dashedUuid, isPathComponent, normalizeEnvironmentName, normalizeTraceId, uuid5 } from './ids.ts';
 export { Float, compareCodePoints, float, isPlainObject, parseJson, pythonJson, stringifyJson, type JsonObject } from './json.ts';
 export * as messages from './messages.ts';
+export { JOB_STATUS, JobRecord, Lease, RunError, RunFinish, RunRecord, RunStart, TaskRecord } from './record.ts';
 export { RuntimeConfig, mergeRuntimeConfig } from './runtime.ts';
 export { diffTasks, taskSignature, type SyncPlan } from './sync.ts';
 export { AgentConfig, Task, TaskRow, isTask, type TaskInit } from './task.ts';

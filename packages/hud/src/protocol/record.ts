@@ -26,6 +26,10 @@ export const JobRecord = z.object({
   endedAt: Time.optional(),
   /** What is needed to go on with it: source, agent, placement, options. */
   config: Json.default({}),
+  /** The platform that it is sent to: its base URL. */
+  reportedTo: z.string().optional(),
+  /** When that platform had confirmed all of it; absent while something is missing there. */
+  reportedAt: Time.optional(),
 });
 export type JobRecord = z.infer<typeof JobRecord>;
 

@@ -2,8 +2,9 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { sleep } from '../host/host.ts';
 import { HudError } from '../protocol/errors.ts';
-import { BLOCKING_BUSY_MS, configure, databasePath, openFile, type FileOptions, type OpenedFile } from './open-database.ts';
+import { BLOCKING_BUSY_MS, configure, SMALL_LOG, databasePath, openFile, type FileOptions, type OpenedFile } from './open-database.ts';
 import type { Cell, Row } from './rows.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { LogSync } from './log-sync.ts';
 import { isBusy, isRefusal, storeError } from './store-errors.ts';
 
@@ -23,8 +24,8 @@ export interface Write {
   isCompound?: boolean;
   /** Has to survive the loss of power too, which waits for the disk; the death of any process survives everything written. */
   isVital?: boolean;
-  /** At most one such goes into a transaction, so that none stops the event loop for long. */
-  isLarge?: boolean;
+  /** How much of a transaction it fills, from 0 to 1: none takes more than one such whole, so that none stops the event loop for long. @default 0 */
+  share?: number;
 }
 
 const RETRY_MS = 15;
@@ -35,6 +36,10 @@ export class Database {
   readonly #options: DatabaseOptions;
   readonly #statements = new Map<string, StatementSync>();
   readonly #log: LogSync;
+  /** Absent where the disk is a simulated one, which no thread can reach. */
+  readonly #checkpoints: Checkpoints | undefined;
+  /** Text of the transaction. */
+  #bytes = 0;
   #queue: Write[] = [];
   #draining: Promise<void> | undefined;
   #isClosing = false;
@@ -43,7 +48,14 @@ export class Database {
     this.#db = db;
     this.location = databasePath(options.directory);
     this.#options = options;
-    this.#log = new LogSync(options.host, `${this.location}-wal`, () => this.#statement('PRAGMA wal_checkpoint(PASSIVE)'));
+    const { host } = options;
+    this.#log = new LogSync(host, `${this.location}-wal`, async () => {
+      await this.#checkpoints?.copying; // two at once are none
+      this.#statement('PRAGMA wal_checkpoint(PASSIVE)');
+    });
+    if (host.openDatabase === undefined) {
+      this.#checkpoints = new Checkpoints({ host, location: this.location, onUnable: () => this.#db.exec(SMALL_LOG) });
+    }
   }
 
   /** @throws HudError STORE_* */
@@ -78,14 +90,21 @@ export class Database {
 
   /** Inside a transaction only. @returns the number of rows that changed */
   run(sql: string, values: readonly Cell[]): number {
-    return Number(this.#prepare(sql).run(...(values as SQLInputValue[])).changes);
+    return this.insert(sql, values).changes;
+  }
+
+  /** {@link run}, with the key of the last row that it made. */
+  insert(sql: string, values: readonly Cell[]): { changes: number; lastKey: number } {
+    for (const value of values) if (typeof value === 'string') this.#bytes += value.length;
+    const { changes, lastInsertRowid } = this.#prepare(sql).run(...(values as SQLInputValue[]));
+    return { changes: Number(changes), lastKey: Number(lastInsertRowid) };
   }
 
   /**
    * Runs the work inside the next transaction and settles once that is on disk. Everything that is
    * queued in one turn of the event loop shares one transaction, and so one wait for the disk.
    */
-  write<T>(work: (database: Database) => T, options: Pick<Write, 'isCompound' | 'isVital'> = {}): Promise<T> {
+  write<T>(work: (database: Database) => T, options: Pick<Write, 'isCompound' | 'isVital' | 'share'> = {}): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.enqueue({ ...options, work, resolve, reject });
     return promise as Promise<T>;
@@ -116,6 +135,7 @@ export class Database {
     this.#isClosing = true;
     await this.#draining;
     await this.#log.close();
+    await this.#checkpoints?.close();
     if (this.#db.isOpen) this.#db.close();
     this.#statements.clear();
   }
@@ -123,6 +143,8 @@ export class Database {
   async #drain(): Promise<void> {
     for (;;) {
       await new Promise<void>((resolve) => this.#options.host.defer(resolve)); // lets this turn's writes gather
+      if (this.#checkpoints?.pause !== undefined) await this.#checkpoints.pause;
+      while (this.#log.syncing !== undefined && this.#mayGather()) await this.#log.syncing;
       if (this.#queue.length === 0) break;
       try {
         await this.#whenFree(() => this.#commit());
@@ -138,6 +160,7 @@ export class Database {
     if (this.#queue.length === 0) return;
     const batch = this.#takeBatch();
     const settled: (() => void)[] = [];
+    this.#bytes = 0;
     try {
       this.#statement('BEGIN IMMEDIATE');
       for (const write of batch) settled.push(this.#attempt(write));
@@ -152,6 +175,7 @@ export class Database {
       for (const write of batch) write.reject(reason);
       return;
     }
+    this.#checkpoints?.wrote(this.#bytes);
     for (const [i, settle] of settled.entries()) {
       const write = batch[i];
       if (write?.isVital) this.#log.add(settle, (error) => write.reject(storeError(error, this.location)));
@@ -176,10 +200,20 @@ export class Database {
     }
   }
 
+  /** Would all that is queued wait for the disk anyway, behind the wait that is under way? Then more may come along. */
+  #mayGather(): boolean {
+    let used = 0;
+    return this.#queue.length > 0 && this.#queue.every(({ isVital, share = 0 }) => isVital === true && (used += share) < 1);
+  }
+
   #takeBatch(): Write[] {
-    const first = this.#queue.findIndex((write) => write.isLarge);
-    const second = first < 0 ? -1 : this.#queue.findIndex((write, index) => index > first && write.isLarge);
-    return this.#queue.splice(0, second < 0 ? this.#queue.length : second);
+    let used = 0;
+    const end = this.#queue.findIndex(({ share = 0 }) => {
+      const isOver = used > 0 && share > 0 && used + share > 1;
+      used += share;
+      return isOver;
+    });
+    return this.#queue.splice(0, end < 0 ? this.#queue.length : end);
   }
 
   #rejectAll(error: unknown): void {

@@ -11,7 +11,7 @@ import type { Host } from '../host/host.ts';
 import { nodeHost } from '../host/node.ts';
 import { HudError } from '../protocol/errors.ts';
 import { tempDir, type TempDir } from '../testing/temp-dir.ts';
-import { readReference } from './blob-reference.ts';
+import { readReference } from '../protocol/blob-reference.ts';
 import { openStore } from './sqlite.ts';
 import { graded, job, picture, span, start } from './store.fixtures.ts';
 import { SPAN_FLUSH_MS, type Store } from './store.ts';
@@ -176,9 +176,9 @@ test('a record that was closed before its spans could be written is at rest', as
 
 test('a full disk loses nothing, and the record goes on by itself once there is room', async ({ skip }) => {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) skip('only root on Linux may mount a small file system');
-  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]).status !== 0) skip('this root may not mount');
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder]).status !== 0) skip('this root may not mount');
   try {
-    await writeFile(join(folder, 'ballast'), Buffer.alloc(450_000));
+    await writeFile(join(folder, 'ballast'), Buffer.alloc(900_000));
     await using store = await withOneVerdict();
     await expectFull(store, async () => {
       await rm(join(folder, 'ballast'));
@@ -187,7 +187,7 @@ test('a full disk loses nothing, and the record goes on by itself once there is 
       return store;
     });
     await store.close();
-    await writeFile(join(folder, 'ballast'), Buffer.alloc(2_000_000)).catch(() => {}); // it takes what is left
+    await writeFile(join(folder, 'ballast'), Buffer.alloc(4_000_000)).catch(() => {}); // it takes what is left
     await using full = await openStore({ directory: folder }).catch((error: unknown) => error as HudError & AsyncDisposable);
     if (full instanceof HudError) expect(full.code).toBe('STORE_FULL');
     expect(await readdir(folder)).toContain('hud.db');

@@ -7,6 +7,11 @@
 export { claimJob, interruption, JOB_LEASE, Leases, type HeldLease, type JobClaim, type LeaseInit } from './leases.ts';
 export { keepReaping, listOrphans, reap, type Reaped } from './reaper.ts';
 export { checkWhole, type CheckOptions, type Integrity } from './integrity.ts';
-export { readReference, type BlobReference } from './blob-reference.ts';
+export { quoteText, readReference, unquoteText, type BlobReference } from '../protocol/blob-reference.ts';
 export { openStore, type StoreOptions } from './sqlite.ts';
-export { SPAN_FLUSH_MS, type JobFilter, type Page, type Paged, type SpanPage, type Store } from './store.ts';
+export { MIN_BLOB_BYTES, putBack, takeBlobs, type SpanBlob } from './span-blobs.ts';
+export * as queries from './queries.ts';
+export * as statements from './statements.ts';
+export { toRow, type Cell, type Row } from './rows.ts';
+export { Blobs } from './blobs.ts';
+export { SPAN_FLUSH_MS, type JobFilter, type Page, type Paged, type SpanFeed, type SpanPage, type SpanRow, type Store } from './store.ts';

@@ -31,7 +31,7 @@ const turn = async (): Promise<void> => {
 
 test('one wait for the disk covers everything before it, and what comes meanwhile waits for the next', async () => {
   const fake = disk();
-  const log = new LogSync(fake.host, 'log', () => {});
+  const log = new LogSync(fake.host, 'log', async () => {});
   const settled: string[] = [];
   const add = (name: string): void =>
     log.add(
@@ -55,7 +55,7 @@ test('one wait for the disk covers everything before it, and what comes meanwhil
 test('a disk that fails is told to all that waited, and the log is copied before it is asked again', async () => {
   const fake = disk();
   let copies = 0;
-  const log = new LogSync(fake.host, 'log', () => void (copies += 1));
+  const log = new LogSync(fake.host, 'log', async () => void (copies += 1));
   const told: unknown[] = [];
   log.add(
     () => told.push('fine'),

@@ -14,7 +14,8 @@ export class LogSync {
   readonly #path: string;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
-  readonly #checkpoint: () => void;
+  #syncing: Promise<void> | undefined;
+  readonly #checkpoint: () => Promise<void>;
   #file: SyncedFile | undefined;
   #hasFailed = false;
 
@@ -23,10 +24,18 @@ export class LogSync {
    * @param checkpoint copies the log into the database. After a failure the system may take what it could
    *   not write for written; the copy is written anew, and so is brought to the disk in any case.
    */
-  constructor(host: Host, path: string, checkpoint: () => void) {
+  constructor(host: Host, path: string, checkpoint: () => Promise<void>) {
     this.#host = host;
     this.#path = path;
     this.#checkpoint = checkpoint;
+  }
+
+  /**
+   * The wait for the disk that is under way, which covers nothing that is committed from now on; settles in either case.
+   * Undefined while there is none.
+   */
+  get syncing(): Promise<void> | undefined {
+    return this.#syncing;
   }
 
   /** Calls one of the two once everything committed before this call is on disk, or can't be brought there. */
@@ -48,8 +57,10 @@ export class LogSync {
     while (this.#waiting.length > 0) {
       const covered = this.#waiting;
       this.#waiting = [];
+      const over = Promise.withResolvers<void>();
+      this.#syncing = over.promise;
       try {
-        if (this.#hasFailed) this.#checkpoint();
+        if (this.#hasFailed) await this.#checkpoint();
         this.#file ??= await this.#host.openForSync(this.#path);
         await this.#file.sync();
         this.#hasFailed = false;
@@ -58,6 +69,8 @@ export class LogSync {
         this.#hasFailed = true;
         for (const { reject } of covered) reject(error);
       }
+      this.#syncing = undefined;
+      over.resolve();
     }
     this.#running = undefined;
   }

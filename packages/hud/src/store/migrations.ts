@@ -55,6 +55,19 @@ const MIGRATIONS: readonly string[] = [
   `,
   // Runs are listed in the order of their tasks: this one gives the tasks, runs_by_slot the runs of each.
   'CREATE UNIQUE INDEX tasks_in_order ON tasks (job_id, position, slug);',
+  // What a platform keeps beside: whose it is, and what is told about a run while it goes on. Where a job was sent to.
+  `
+  ALTER TABLE jobs ADD COLUMN team_id TEXT NOT NULL DEFAULT '';
+  ALTER TABLE jobs ADD COLUMN reported_to TEXT;
+  ALTER TABLE jobs ADD COLUMN reported_at REAL;
+  CREATE INDEX jobs_by_team ON jobs (team_id, created_at, id);
+  ALTER TABLE runs ADD COLUMN team_id TEXT NOT NULL DEFAULT '';
+  ALTER TABLE runs ADD COLUMN alias TEXT;
+  ALTER TABLE runs ADD COLUMN metadata TEXT;
+  ALTER TABLE runs ADD COLUMN seen_at REAL;
+  ALTER TABLE runs ADD COLUMN cancel_requested_at REAL;
+  CREATE INDEX runs_unended ON runs (seen_at) WHERE class IS NULL;
+  `,
 ];
 
 /**

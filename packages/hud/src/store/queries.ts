@@ -8,7 +8,7 @@ import { Span } from '../protocol/trace.ts';
 import { decode } from '../protocol/codec.ts';
 import { fromRow, parseCell, type Cell, type Row } from './rows.ts';
 import { mayRefer } from './span-blobs.ts';
-import type { JobFilter, Page, Paged } from './store.ts';
+import type { JobFilter, Page, Paged, SpanFeed } from './store.ts';
 
 /** Runs one query. Places are `?`, taken in order. */
 export type Read = (sql: string, ...values: Cell[]) => Promise<Row[]>;
@@ -17,6 +17,7 @@ export async function listJobs(read: Read, filter: JobFilter): Promise<Paged<Job
   const conditions = new Conditions();
   if (filter.status !== undefined) conditions.add('status = ?', filter.status);
   if (filter.since !== undefined) conditions.add('created_at >= ?', filter.since);
+  if (filter.owedTo !== undefined) conditions.add('reported_to = ? AND reported_at IS NULL', filter.owedTo);
   if (filter.cursor !== undefined) conditions.add('(created_at, id) < (?, ?)', ...openCursor(filter.cursor, ['number', 'string']));
   const rows = await read(
     `SELECT * FROM jobs ${conditions.where()} ORDER BY created_at DESC, id DESC LIMIT ?`,
@@ -69,7 +70,7 @@ interface Query {
 
 function restOfTask(jobId: string, { position, slug, repeat, attempt }: RunPlace): Query {
   return {
-    sql: `SELECT runs.*, ? AS place FROM runs
+    sql: `SELECT runs.*, CAST(? AS bigint) AS place FROM runs
       WHERE job_id = ? AND slug = ? AND (repeat, attempt) > (?, ?) ORDER BY repeat, attempt`,
     values: [position, jobId, slug, repeat, attempt],
   };
@@ -130,6 +131,34 @@ export async function listSpans(read: Read, traceId: string, page: Page): Promis
       return { span, mayRefer: mayRefer(String(body)) };
     },
   );
+}
+
+export async function spansSince(read: Read, cursor: number, options: { limit?: number; traceId?: string }): Promise<SpanFeed> {
+  const { traceId } = options;
+  const rows = await read(
+    `SELECT seq, trace_id, span_id, name, start_time, end_time, status_code, body FROM spans
+     WHERE seq > ? ${traceId === undefined ? '' : 'AND trace_id = ?'} ORDER BY seq LIMIT ?`,
+    cursor,
+    ...(traceId === undefined ? [] : [traceId]),
+    limitOf({ limit: options.limit ?? 1000 }),
+  );
+  return {
+    rows: rows.map((row) => ({
+      traceId: String(row.trace_id),
+      spanId: String(row.span_id),
+      name: String(row.name),
+      startTime: String(row.start_time),
+      endTime: String(row.end_time),
+      statusCode: String(row.status_code),
+      body: String(row.body),
+    })),
+    cursor: Number(rows.at(-1)?.seq ?? cursor),
+  };
+}
+
+export async function spanCursor(read: Read): Promise<number> {
+  const [row] = await read('SELECT max(seq) AS seq FROM spans');
+  return Number(row?.seq ?? 0);
 }
 
 export async function listLeases(read: Read): Promise<Lease[]> {

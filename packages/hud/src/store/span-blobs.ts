@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { isPlainObject, stringifyJson, type JsonObject } from '../protocol/json.ts';
 import type { Span } from '../protocol/trace.ts';
-import { quoteText, readReference, REFERENCE_PREFIX, unquoteText, writeReference, type BlobReference } from './blob-reference.ts';
+import { quoteText, readReference, REFERENCE_PREFIX, unquoteText, writeReference, type BlobReference } from '../protocol/blob-reference.ts';
 
 export interface SpanBlob {
   sha256: string;
@@ -11,8 +11,8 @@ export interface SpanBlob {
 }
 
 /** Smaller ones stay where they are. */
-const MIN_BYTES = 4096;
-const MIN_CHARACTERS = Math.ceil(MIN_BYTES / 3) * 4;
+export const MIN_BLOB_BYTES = 4096;
+const MIN_CHARACTERS = Math.ceil(MIN_BLOB_BYTES / 3) * 4;
 
 /** Who declares what a member in base64 is, in the spellings of MCP, Anthropic, Gemini and file tracking. */
 const MEDIA_TYPE_KEYS = ['mimeType', 'mime_type', 'media_type', 'mediaType'];
@@ -26,14 +26,19 @@ const HEAD_CHARACTERS = 256;
  * `data:` URL. What would not come back to the letter stays.
  * @param wire a span, as it is written
  * @param text of it
+ * @param quote what is kept for any other text; one that keeps references has to know that they are genuine
  * @returns the text to keep
  */
-export function takeBlobs(wire: JsonObject, text: string): { body: string; blobs: SpanBlob[] } {
+export function takeBlobs(
+  wire: JsonObject,
+  text: string,
+  quote: (text: string) => string = quoteText,
+): { body: string; blobs: SpanBlob[] } {
   if (text.length < MIN_CHARACTERS && !mayRefer(text)) return { body: text, blobs: [] };
   const blobs: SpanBlob[] = [];
   const keep = (value: string, owner: JsonObject | undefined, key: string): string => {
     const found = value.length < MIN_CHARACTERS ? undefined : blobOf(value, owner, key);
-    if (found === undefined) return quoteText(value);
+    if (found === undefined) return quote(value);
     blobs.push(found);
     return writeReference({ ...found, bytes: found.bytes.length });
   };
@@ -98,7 +103,7 @@ function mediaTypeOf(owner: JsonObject | undefined): string | undefined {
 function decoded(base64: string, mediaType: string, encoding: Found['encoding']): Found | undefined {
   if (base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]*$/.test(base64.slice(0, 64))) return undefined;
   const bytes = Buffer.from(base64, 'base64');
-  if (bytes.length < MIN_BYTES || bytes.toString('base64') !== base64) return undefined;
+  if (bytes.length < MIN_BLOB_BYTES || bytes.toString('base64') !== base64) return undefined;
   return { sha256: createHash('sha256').update(bytes).digest('hex'), bytes, mediaType, encoding };
 }
 

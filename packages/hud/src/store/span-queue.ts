@@ -7,8 +7,10 @@ import { Span } from '../protocol/trace.ts';
 import type { Blobs } from './blobs.ts';
 import type { Database } from './database.ts';
 import type { Cell, Row } from './rows.ts';
+import type { RecentSpans } from './recent-spans.ts';
 import { takeBlobs, type SpanBlob } from './span-blobs.ts';
-import { INSERT_BLOB, runOn } from './statements.ts';
+import { CHUNK_BYTES, CHUNK_SPANS, insertSpans } from './span-rows.ts';
+import { fill, INSERT_BLOB } from './statements.ts';
 import { SPAN_FLUSH_MS } from './store.ts';
 import { storeError } from './store-errors.ts';
 
@@ -16,9 +18,6 @@ const MAX_SPANS = 10_000;
 const MAX_BYTES = 8 * 1024 * 1024;
 /** Beyond it whoever appends a span waits for its blobs. */
 const MAX_BLOB_BYTES = 64 * 1024 * 1024;
-/** What one transaction takes: some 15 ms, so that the event loop never waits long. */
-const CHUNK_SPANS = 1024;
-const CHUNK_BYTES = 2 * 1024 * 1024;
 /** Pause before another try after a failure, in milliseconds. */
 const RETRY_MS = 1_000;
 /** Blobs that are written at once; each waits for the disk. */
@@ -54,6 +53,7 @@ export class SpanQueue {
   readonly #database: Database;
   readonly #blobs: Blobs;
   readonly #host: Host;
+  readonly #recent: RecentSpans;
   #failed = new AbortController();
   #chunks: Chunk[] = [];
   #spans = 0;
@@ -70,10 +70,11 @@ export class SpanQueue {
   #lastError: HudError | undefined;
   #hasLost = false;
 
-  constructor(database: Database, blobs: Blobs, host: Host) {
+  constructor(database: Database, { blobs, host, recent }: { blobs: Blobs; host: Host; recent: RecentSpans }) {
     this.#database = database;
     this.#blobs = blobs;
     this.#host = host;
+    this.#recent = recent;
   }
 
   /** Fires with the first failure. Once everything that waited is on disk, a new one takes its place. */
@@ -162,9 +163,12 @@ export class SpanQueue {
       chunk.isSealed = true;
       const asked = ++this.#asked;
       this.#database.enqueue({
-        isLarge: true,
+        share: 1,
         work: (database) => insertChunk(database, this.#chunks[0]),
-        resolve: () => this.#settle(),
+        resolve: (last) => {
+          this.#recent.add(this.#chunks[0]?.rows ?? [], last as number | undefined);
+          this.#settle();
+        },
         reject: (error) => this.#settle(error),
       });
       if (this.#asked < asked) return; // refused at once: the database is closing
@@ -264,30 +268,14 @@ export class SpanQueue {
   }
 }
 
-const COLUMNS = ['trace_id', 'span_id', 'name', 'start_time', 'end_time', 'status_code', 'body'];
-/** Many rows a statement take half the time of one by one; few sizes keep the prepared statements few. */
-const STATEMENTS = [64, 8, 1].map((rows) => ({ rows, sql: insertOf(rows) }));
-
 function blobRow({ sha256, bytes, mediaType }: SpanBlob): Row {
   return { sha256, media_type: mediaType, size_bytes: bytes.length };
 }
 
-function insertChunk(database: Database, chunk: Chunk | undefined): void {
-  for (const row of chunk?.blobRows ?? []) runOn(database, INSERT_BLOB, row);
-  insertSpans(database, chunk?.rows ?? []);
-}
-
-function insertSpans(database: Database, rows: readonly Cell[][]): void {
-  let at = 0;
-  for (const statement of STATEMENTS) {
-    for (; rows.length - at >= statement.rows; at += statement.rows) {
-      database.run(statement.sql, rows.slice(at, at + statement.rows).flat());
-    }
+function insertChunk(database: Database, chunk: Chunk | undefined): number | undefined {
+  for (const row of chunk?.blobRows ?? []) {
+    const { sql, values } = fill(INSERT_BLOB, row);
+    database.run(sql, values);
   }
-}
-
-function insertOf(rows: number): string {
-  const places = `(${COLUMNS.map(() => '?').join(', ')})`;
-  // IGNORE, not ON CONFLICT DO NOTHING: a statement that may fail halfway keeps a copy of every page it touches.
-  return `INSERT OR IGNORE INTO spans (${COLUMNS.join(', ')}) VALUES ${Array.from({ length: rows }, () => places).join(', ')}`;
+  return insertSpans(database, chunk?.rows ?? []);
 }

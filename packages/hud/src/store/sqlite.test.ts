@@ -4,6 +4,8 @@ import { chmod, mkdir, readFile, readdir, rm, stat, truncate, writeFile } from '
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Host } from '../host/host.ts';
+import { nodeHost } from '../host/node.ts';
 import { tempDir, type TempDir } from '../testing/temp-dir.ts';
 import { openStore, type StoreOptions } from './sqlite.ts';
 import { describeStore } from './store.contract.ts';
@@ -67,6 +69,43 @@ test('what is written in one turn of the event loop is one transaction', async (
     }),
   );
   expect(await commits()).toBe(before + 2);
+});
+
+test('verdicts that would wait for the disk behind others become one transaction; what waits for no disk does not wait', async () => {
+  const syncs: PromiseWithResolvers<void>[] = [];
+  const openForSync: Host['openForSync'] = async () => ({
+    sync: async () => {
+      const call = Promise.withResolvers<void>();
+      syncs.push(call);
+      await call.promise;
+    },
+    close: async () => {},
+  });
+  const turn = async (): Promise<void> => {
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const setUp = await open();
+  await setUp.createJob(job(1), []);
+  await setUp.close();
+  const store = await open({ host: { ...nodeHost, openForSync } });
+  for (let n = 1; n <= 3; n++) await store.startRun(start(n));
+  const before = await commits();
+  const finishing = [store.finishRun(start(1).traceId, graded(1))];
+  await turn();
+  for (const n of [2, 3]) {
+    finishing.push(store.finishRun(start(n).traceId, graded(1)));
+    await turn();
+  }
+  expect(await commits()).toBe(before + 1);
+  syncs[0]?.resolve();
+  await finishing[0];
+  await turn();
+  expect(await commits()).toBe(before + 2);
+  await store.startRun(start(4));
+  expect(await commits()).toBe(before + 3);
+  syncs[1]?.resolve();
+  expect(await Promise.all(finishing)).toEqual([true, true, true]);
+  await store.close();
 });
 
 test('the folder is private and out of version control', async () => {

@@ -3,17 +3,19 @@ import { join, resolve } from 'node:path';
 import type { Host } from '../host/host.ts';
 import { nodeHost } from '../host/node.ts';
 import { HudError } from '../protocol/errors.ts';
-import { JobRecord, Lease, RunError, RunFinish, RunStart, TaskRecord, type RunRecord } from '../protocol/record.ts';
+import { JobRecord, Lease, RunFinish, RunStart, TaskRecord, type RunError, type RunRecord } from '../protocol/record.ts';
 import type { Span } from '../protocol/trace.ts';
 import { Blobs } from './blobs.ts';
 import { Database } from './database.ts';
 import { whileOpen } from './exit.ts';
 import * as queries from './queries.ts';
+import { RecentSpans } from './recent-spans.ts';
 import { toRow, type Row } from './rows.ts';
 import { putBack } from './span-blobs.ts';
+import { chunksOf, insertSpans, shareOf } from './span-rows.ts';
 import { SpanQueue } from './span-queue.ts';
-import { ADD_TASK, changeRow, FINISH_RUN, INSERT_BLOB, INSERT_JOB, INSERT_RUN, INSERT_TASK, PUT_LEASE, runOn } from './statements.ts';
-import type { JobFilter, Page, Paged, SpanPage, Store } from './store.ts';
+import * as statements from './statements.ts';
+import type { JobFilter, Page, Paged, SpanFeed, SpanPage, SpanRow, Store } from './store.ts';
 import { storeError } from './store-errors.ts';
 
 export interface StoreOptions {
@@ -25,8 +27,12 @@ export interface StoreOptions {
   busyTimeoutMs?: number;
   /** Largest size of the database file; beyond it writes fail with STORE_FULL. @default what the disk holds */
   maxSizeBytes?: number;
+  /** Asked for a blob whose file is not here: some may be kept elsewhere. */
+  findBlob?: FindBlob;
   host?: Host;
 }
+
+type FindBlob = (sha256: string) => Promise<Uint8Array | undefined>;
 
 /** @throws HudError STORE_LOCKED, STORE_DAMAGED, STORE_FULL, STORE_UNWRITABLE; BAD_ARGUMENT when there is nothing to read */
 export async function openStore(options: StoreOptions = {}): Promise<Store> {
@@ -39,26 +45,28 @@ export async function openStore(options: StoreOptions = {}): Promise<Store> {
     readOnly,
     ...(maxSizeBytes === undefined ? {} : { maxSizeBytes }),
   });
-  return new SqliteStore(database, new Blobs(join(directory, 'blobs')), host);
+  return new SqliteStore(database, { blobs: new Blobs(join(directory, 'blobs')), findBlob: options.findBlob, host });
 }
 
 const JobChanges = JobRecord.partial();
-const RunChanges = RunFinish.partial();
 
 class SqliteStore implements Store {
   readonly location: string;
   readonly #database: Database;
   readonly #blobs: Blobs;
+  readonly #findBlob: FindBlob;
+  readonly #recent = new RecentSpans();
   readonly #spans: SpanQueue;
   readonly #read: queries.Read;
   readonly #leave: () => void;
   #closing: Promise<void> | undefined;
 
-  constructor(database: Database, blobs: Blobs, host: Host) {
+  constructor(database: Database, { blobs, findBlob, host }: { blobs: Blobs; findBlob: FindBlob | undefined; host: Host }) {
     this.location = database.location;
     this.#database = database;
     this.#blobs = blobs;
-    this.#spans = new SpanQueue(database, blobs, host);
+    this.#findBlob = async (sha256) => (await blobs.get(sha256)) ?? (await findBlob?.(sha256));
+    this.#spans = new SpanQueue(database, { blobs, host, recent: this.#recent });
     this.#read = (sql, ...values) => database.read(sql, ...values);
     this.#leave = whileOpen(() => this.#spans.writeNow());
   }
@@ -72,8 +80,8 @@ class SqliteStore implements Store {
     const row = toRow(JobRecord, job);
     await this.#database.write(
       (db) => {
-        runOn(db, INSERT_JOB, row);
-        for (const task of rows) runOn(db, INSERT_TASK, task);
+        runOn(db, statements.fill(statements.INSERT_JOB, row));
+        for (const task of rows) runOn(db, statements.fill(statements.INSERT_TASK, task));
       },
       { isCompound: true, isVital: true },
     );
@@ -83,7 +91,7 @@ class SqliteStore implements Store {
     const rows = taskRows(jobId, tasks);
     await this.#database.write(
       (db) => {
-        for (const task of rows) runOn(db, ADD_TASK, task);
+        for (const task of rows) runOn(db, statements.fill(statements.ADD_TASK, task));
       },
       { isCompound: true },
     );
@@ -91,12 +99,13 @@ class SqliteStore implements Store {
 
   async updateJob(id: string, changes: Partial<Omit<JobRecord, 'id'>>): Promise<void> {
     const row = toRow(JobChanges, changes);
-    const isKnown = await this.#database.write((db) => changeRow(db, 'jobs', row, id) > 0, { isVital: true });
-    if (!isKnown && Object.keys(row).length > 0) throw new HudError('JOB_NOT_FOUND', `There is no job ${id} in ${this.location}.`);
+    const change = statements.changeRow('jobs', row, id);
+    const isKnown = await this.#database.write((db) => change === undefined || runOn(db, change) > 0, { isVital: true });
+    if (!isKnown) throw new HudError('JOB_NOT_FOUND', `There is no job ${id} in ${this.location}.`);
   }
 
   async reopenJob(id: string): Promise<void> {
-    await this.#database.write((db) => db.run("UPDATE jobs SET status = 'running', ended_at = NULL, error = NULL WHERE id = ?", [id]));
+    await this.#database.write((db) => runOn(db, statements.reopenJob(id)));
   }
 
   listJobs(filter: JobFilter = {}): Promise<Paged<JobRecord>> {
@@ -113,32 +122,27 @@ class SqliteStore implements Store {
 
   async startRun(run: RunStart): Promise<void> {
     const row = toRow(RunStart, run);
-    await this.#database.write((db) => runOn(db, INSERT_RUN, row));
+    await this.#database.write((db) => runOn(db, statements.fill(statements.INSERT_RUN, row)));
   }
 
   async finishRun(traceId: string, finish: RunFinish): Promise<boolean> {
     const row = toRow(RunFinish, finish);
     const blobs = this.#spans.scheduled();
     if (blobs !== undefined) await blobs;
-    return await this.#database.write((db) => runOn(db, FINISH_RUN, row, traceId) > 0, { isVital: true });
+    return await this.#database.write((db) => runOn(db, statements.fill(statements.FINISH_RUN, row, traceId)) > 0, { isVital: true });
   }
 
   async interruptRuns(jobId: string, error: RunError, endedAt: number): Promise<number> {
-    return await this.#database.write((db) => interruptRuns(db, jobId, error, endedAt), { isVital: true });
+    return await this.#database.write((db) => runOn(db, statements.interruptRuns(jobId, error, endedAt)), { isVital: true });
   }
 
   async interruptJob(lease: Lease, error: RunError, endedAt: number, to?: string): Promise<boolean> {
-    const { id, owner, jobId = '' } = lease;
+    const { jobId = '' } = lease;
     return await this.#database.write(
       (db) => {
-        const isTaken =
-          to === undefined
-            ? db.run('DELETE FROM leases WHERE id = ? AND owner = ?', [id, owner]) > 0
-            : db.run('UPDATE leases SET owner = ? WHERE id = ? AND owner = ?', [to, id, owner]) > 0;
-        if (!isTaken) return false;
-        interruptRuns(db, jobId, error, endedAt);
-        const end = "UPDATE jobs SET status = 'cancelled', error = ?, ended_at = ? WHERE id = ? AND status = 'running'";
-        db.run(end, [error.hint === undefined ? error.message : `${error.message} ${error.hint}`, endedAt, jobId]);
+        if (runOn(db, statements.takeLease(lease, to)) === 0) return false;
+        runOn(db, statements.interruptRuns(jobId, error, endedAt));
+        runOn(db, statements.cancelJob(jobId, error, endedAt));
         return true;
       },
       { isCompound: true, isVital: true },
@@ -158,6 +162,26 @@ class SqliteStore implements Store {
     this.#spans.push(span);
   }
 
+  async appendRows(rows: readonly SpanRow[]): Promise<void> {
+    const chunks = [...chunksOf(rows)];
+    const written = chunks.map(async (chunk) => {
+      await this.#database.write((db) => insertSpans(db, chunk), { isVital: true, share: shareOf(chunk) });
+    });
+    const [failed] = (await Promise.allSettled(written)).filter((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async spansSince(cursor: number, options: { limit?: number; traceId?: string } = {}): Promise<SpanFeed> {
+    const { limit = 1000, traceId } = options;
+    const isPlain = traceId === undefined && Number.isSafeInteger(limit) && limit > 0;
+    const recent = isPlain ? this.#recent.since(cursor, limit) : undefined;
+    return recent ?? (await queries.spansSince(this.#read, cursor, options));
+  }
+
+  spanCursor(): Promise<number> {
+    return queries.spanCursor(this.#read);
+  }
+
   async listSpans(traceId: string, page: SpanPage = {}): Promise<Paged<Span>> {
     const { items, ...rest } = await queries.listSpans(this.#read, traceId, page);
     const texts = new Map<string, string | undefined>();
@@ -175,7 +199,7 @@ class SqliteStore implements Store {
     try {
       const sha256 = await this.#blobs.put(bytes);
       const row = { sha256, media_type: mediaType, size_bytes: bytes.length };
-      await this.#database.write((db) => runOn(db, INSERT_BLOB, row));
+      await this.#database.write((db) => runOn(db, statements.fill(statements.INSERT_BLOB, row)));
       return sha256;
     } catch (error) {
       throw storeError(error, this.location);
@@ -184,17 +208,17 @@ class SqliteStore implements Store {
 
   async getBlob(sha256: string): Promise<{ bytes: Uint8Array; mediaType: string } | undefined> {
     const mediaType = await queries.getMediaType(this.#read, sha256);
-    const bytes = mediaType === undefined ? undefined : await this.#blobs.get(sha256);
+    const bytes = mediaType === undefined ? undefined : await this.#findBlob(sha256);
     return mediaType === undefined || bytes === undefined ? undefined : { bytes, mediaType };
   }
 
   async putLease(lease: Lease, options: { from?: string } = {}): Promise<boolean> {
     const row = toRow(Lease, lease);
-    return await this.#database.write((db) => runOn(db, PUT_LEASE, row, options.from ?? lease.owner) > 0);
+    return await this.#database.write((db) => runOn(db, statements.fill(statements.PUT_LEASE, row, options.from ?? lease.owner)) > 0);
   }
 
   async dropLease(id: string): Promise<void> {
-    await this.#database.write((db) => db.run('DELETE FROM leases WHERE id = ?', [id]));
+    await this.#database.write((db) => runOn(db, statements.dropLease(id)));
   }
 
   listLeases(): Promise<Lease[]> {
@@ -219,7 +243,7 @@ class SqliteStore implements Store {
 
   /** Not by the table of blobs: a file that is there is all that a reference needs. */
   async #base64Of(sha256: string): Promise<string | undefined> {
-    const bytes = await this.#blobs.get(sha256);
+    const bytes = await this.#findBlob(sha256);
     return bytes === undefined ? undefined : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64');
   }
 
@@ -241,12 +265,9 @@ class SqliteStore implements Store {
   }
 }
 
-function interruptRuns(db: Database, jobId: string, error: RunError, endedAt: number): number {
-  const row = toRow(RunChanges, { class: 'cancelled', status: 'cancelled', error, endedAt });
-  const columns = Object.keys(row).map((column) => `${column} = ?`);
-  const steps = "steps = (SELECT count(*) FROM spans WHERE spans.trace_id = runs.trace_id AND spans.name LIKE 'step.%')";
-  const sql = `UPDATE runs SET ${[...columns, steps].join(', ')} WHERE job_id = ? AND class IS NULL`;
-  return db.run(sql, [...Object.values(row), jobId]);
+/** Inside a transaction. @returns the number of rows that changed */
+function runOn(db: Database, { sql, values }: statements.Statement): number {
+  return db.run(sql, values);
 }
 
 function taskRows(jobId: string, tasks: readonly Omit<TaskRecord, 'jobId'>[]): Row[] {

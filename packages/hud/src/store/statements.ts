@@ -1,9 +1,17 @@
-/** The statements that write whole rows, their text made once. What a row leaves out is NULL. */
+/**
+ * What is written, in SQL that SQLite and PostgreSQL share, the text of each statement made once. What a row leaves
+ * out is NULL.
+ */
 import type { z } from 'zod';
 import { snakeCase } from '../protocol/codec.ts';
-import { JobRecord, Lease, RunFinish, RunStart, TaskRecord } from '../protocol/record.ts';
-import type { Database } from './database.ts';
-import type { Cell, Row } from './rows.ts';
+import { JobRecord, Lease, RunError, RunFinish, RunStart, TaskRecord } from '../protocol/record.ts';
+import { toRow, type Cell, type Row } from './rows.ts';
+
+/** Places are `?`, taken in order. */
+export interface Statement {
+  sql: string;
+  values: Cell[];
+}
 
 export interface RowStatement {
   sql: string;
@@ -15,6 +23,8 @@ const LEASE = columnsOf(Lease);
 const REPLACED = LEASE.filter((column) => column !== 'id').map((column) => `${column} = excluded.${column}`);
 
 export const INSERT_JOB = insertInto('jobs', columnsOf(JobRecord));
+/** For a second try of {@link INSERT_JOB}, when nobody knows what became of the first. */
+export const ADD_JOB = insertInto('jobs', columnsOf(JobRecord), 'ON CONFLICT (id) DO NOTHING');
 export const INSERT_TASK = insertInto('tasks', columnsOf(TaskRecord));
 export const ADD_TASK = insertInto('tasks', columnsOf(TaskRecord), 'ON CONFLICT (job_id, slug) DO NOTHING');
 export const INSERT_RUN = insertInto('runs', columnsOf(RunStart), 'ON CONFLICT (trace_id) DO NOTHING');
@@ -24,17 +34,51 @@ export const INSERT_BLOB = insertInto('blobs', ['sha256', 'media_type', 'size_by
 /** Then the owner from whom it may be taken. */
 export const PUT_LEASE = insertInto('leases', LEASE, `ON CONFLICT (id) DO UPDATE SET ${REPLACED.join(', ')} WHERE leases.owner = ?`);
 
-/** Inside a transaction. @returns the number of rows that changed */
-export function runOn(database: Database, { sql, columns }: RowStatement, row: Row, ...others: Cell[]): number {
-  const cells = columns.map((column) => row[column] ?? null);
-  cells.push(...others);
-  return database.run(sql, cells);
+export function fill({ sql, columns }: RowStatement, row: Row, ...others: Cell[]): Statement {
+  const values = columns.map((column) => row[column] ?? null);
+  values.push(...others);
+  return { sql, values };
 }
 
-/** Changes the columns that the row has, and no others. */
-export function changeRow(database: Database, table: string, row: Row, id: string): number {
+/** Changes the columns that the row has, and no others. @returns undefined when it has none */
+export function changeRow(table: string, row: Row, id: string): Statement | undefined {
   const columns = Object.keys(row);
-  return columns.length === 0 ? 0 : runOn(database, update(table, columns, 'id = ?'), row, id);
+  return columns.length === 0 ? undefined : fill(update(table, columns, 'id = ?'), row, id);
+}
+
+export function reopenJob(id: string): Statement {
+  return { sql: "UPDATE jobs SET status = 'running', ended_at = NULL, error = NULL, reported_at = NULL WHERE id = ?", values: [id] };
+}
+
+const RunChanges = RunFinish.partial();
+
+/** Ends what of the job has no end yet. */
+export function interruptRuns(jobId: string, error: RunError, endedAt: number): Statement {
+  const row = toRow(RunChanges, { class: 'cancelled', status: 'cancelled', error, endedAt });
+  const columns = Object.keys(row).map((column) => `${column} = ?`);
+  const steps = "steps = (SELECT count(*) FROM spans WHERE spans.trace_id = runs.trace_id AND spans.name LIKE 'step.%')";
+  return {
+    sql: `UPDATE runs SET ${[...columns, steps].join(', ')} WHERE job_id = ? AND class IS NULL`,
+    values: [...Object.values(row), jobId],
+  };
+}
+
+/** Changes nothing when the job has ended. */
+export function cancelJob(jobId: string, error: RunError, endedAt: number): Statement {
+  return {
+    sql: "UPDATE jobs SET status = 'cancelled', error = ?, ended_at = ? WHERE id = ? AND status = 'running'",
+    values: [error.hint === undefined ? error.message : `${error.message} ${error.hint}`, endedAt, jobId],
+  };
+}
+
+/** @param to its new owner; without one it is dropped */
+export function takeLease({ id, owner }: Pick<Lease, 'id' | 'owner'>, to: string | undefined): Statement {
+  if (to === undefined) return { sql: 'DELETE FROM leases WHERE id = ? AND owner = ?', values: [id, owner] };
+  return { sql: 'UPDATE leases SET owner = ? WHERE id = ? AND owner = ?', values: [to, id, owner] };
+}
+
+export function dropLease(id: string): Statement {
+  return { sql: 'DELETE FROM leases WHERE id = ?', values: [id] };
 }
 
 function columnsOf(schema: z.ZodObject): string[] {

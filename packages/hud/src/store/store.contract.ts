@@ -1,12 +1,13 @@
 /** One suite for every implementation of the store. */
 import { createHash, randomBytes } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Float } from '../protocol/json.ts';
 import type { RunFinish } from '../protocol/record.ts';
 import type { Span } from '../protocol/trace.ts';
-import { readReference } from './blob-reference.ts';
+import { readReference } from '../protocol/blob-reference.ts';
 import type { Page, Paged, Store } from './store.ts';
-import { graded, job, lease, span, start } from './store.fixtures.ts';
+import { graded, job, lease, rowOf, span, start } from './store.fixtures.ts';
 
 export interface StoreUnderTest extends AsyncDisposable {
   store: Store;
@@ -24,6 +25,9 @@ export function describeStore(name: string, make: () => Promise<StoreUnderTest>)
     });
     describe('keeps spans', () => {
       spans(make);
+    });
+    describe('takes rows of spans and tells what came', () => {
+      rows(make);
     });
     describe('keeps images and files of spans', () => {
       spanBlobs(make);
@@ -95,6 +99,15 @@ function jobs(make: () => Promise<StoreUnderTest>): void {
     await store.updateJob(job(1).id, { status: 'failed', endedAt: 7, error: 'why' });
     expect(await store.getJob(job(1).id)).toEqual(job(1, { status: 'failed', endedAt: 7, error: 'why' }));
     await expect(store.updateJob(job(2).id, { status: 'failed' })).rejects.toMatchObject({ code: 'JOB_NOT_FOUND' });
+  });
+
+  test('where it was sent to, and when that was complete', async () => {
+    await using under = await make();
+    const { store } = under;
+    await store.createJob(job(1, { reportedTo: 'http://127.0.0.1:1' }), []);
+    expect(await store.getJob(job(1).id)).toEqual(job(1, { reportedTo: 'http://127.0.0.1:1' }));
+    await store.updateJob(job(1).id, { reportedAt: 7.5 });
+    expect(await store.getJob(job(1).id)).toEqual(job(1, { reportedTo: 'http://127.0.0.1:1', reportedAt: 7.5 }));
   });
 
   test('tasks keep their place, their first row, and which numbers were floats', async () => {
@@ -316,6 +329,101 @@ function spans(make: () => Promise<StoreUnderTest>): void {
     under.store.appendSpan(span(2));
     await under.store.flush();
     expect((await under.store.listSpans(start(1).traceId)).items).toEqual([span(2)]);
+  });
+}
+
+function rows(make: () => Promise<StoreUnderTest>): void {
+  const other = start(2).traceId;
+
+  test('rows are there for everybody when the call settles, once, in their order', async () => {
+    await using under = await make();
+    const { store } = under;
+    const reader = await under.reopen();
+    await store.appendRows([3, 1, 2, 1].map((n) => rowOf(span(n))));
+    expect((await reader.listSpans(start(1).traceId)).items).toEqual([3, 1, 2].map((n) => span(n)));
+    await reader.appendRows([rowOf(span(1, start(1).traceId, { name: 'step.tool' })), rowOf(span(4))]);
+    expect((await store.listSpans(start(1).traceId)).items).toEqual([3, 1, 2, 4].map((n) => span(n)));
+    await store.appendRows([]);
+    await reader.close();
+  });
+
+  test('more rows than one transaction takes keep their order', async () => {
+    await using under = await make();
+    const { store } = under;
+    const written = Array.from({ length: 10_000 }, (_, n) => rowOf(span(n)));
+    await store.appendRows(written);
+    expect((await store.spansSince(0, { limit: 20_000 })).rows).toEqual(written);
+  });
+
+  test('of several calls at once each is whole, and none is lost', async () => {
+    await using under = await make();
+    const { store } = under;
+    const calls = Array.from({ length: 20 }, (_, call) => Array.from({ length: 50 }, (__, n) => rowOf(span(n, start(call).traceId))));
+    await Promise.all(calls.map(async (call) => await store.appendRows(call)));
+    for (const [call, rows] of calls.entries()) expect((await store.spansSince(0, { traceId: start(call).traceId })).rows).toEqual(rows);
+  });
+
+  test('a cursor gives what was committed after it, of all traces or of one', async () => {
+    await using under = await make();
+    const { store } = under;
+    expect(await store.spanCursor()).toBe(0);
+    expect(await store.spansSince(0)).toEqual({ rows: [], cursor: 0 });
+    store.appendSpan(span(1));
+    await store.flush();
+    const before = await store.spanCursor();
+    await store.appendRows([rowOf(span(2)), rowOf(span(1, other)), rowOf(span(3))]);
+    const first = await store.spansSince(before, { limit: 2 });
+    expect(first.rows).toEqual([rowOf(span(2)), rowOf(span(1, other))]);
+    const second = await store.spansSince(first.cursor, { limit: 2 });
+    expect(second.rows).toEqual([rowOf(span(3))]);
+    expect(await store.spansSince(second.cursor)).toEqual({ rows: [], cursor: second.cursor });
+    expect(await store.spanCursor()).toBe(second.cursor);
+    expect((await store.spansSince(0, { traceId: other })).rows).toEqual([rowOf(span(1, other))]);
+    await expect(store.spansSince(0, { limit: 0 })).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
+  });
+
+  test('nothing is ever committed behind a cursor, however many write at once', async () => {
+    await using under = await make();
+    const others = await Promise.all([under.reopen(), under.reopen()]);
+    const writers = [under.store, ...others];
+    let writing = true;
+    const written = Promise.all(
+      writers.map(async (writer, which) => {
+        for (let n = 0; n < 60; n++) {
+          const traceId = start(which).traceId;
+          if (n % 3 === 0) writer.appendSpan(span(n, traceId));
+          else await writer.appendRows([rowOf(span(n, traceId))]);
+          if (n % 3 === 0) await writer.flush();
+        }
+      }),
+    ).finally(() => (writing = false));
+    const seen: string[] = [];
+    let cursor = 0;
+    for (let isLast = false; !isLast;) {
+      isLast = !writing;
+      const feed = await under.store.spansSince(cursor, { limit: 7 });
+      seen.push(...feed.rows.map(({ traceId, spanId }) => traceId + spanId));
+      isLast &&= feed.rows.length === 0;
+      cursor = feed.cursor;
+      await turn(); // reads of a file take none
+    }
+    await written;
+    expect(seen).toHaveLength(180);
+    expect(new Set(seen).size).toBe(180);
+    for (const writer of others) await writer.close();
+  });
+
+  test('a text that looks like a reference in a row is what its writer meant by it', async () => {
+    await using under = await make();
+    const { store } = under;
+    const data = randomBytes(5_000).toString('base64');
+    const shown = span(1, start(1).traceId, { attributes: { 'hud.payload': { data, mimeType: 'image/png' } } });
+    store.appendSpan(shown);
+    await store.flush();
+    const [kept] = (await store.spansSince(0)).rows;
+    expect(kept?.body).not.toContain(data);
+    await store.appendRows([{ ...rowOf(shown), traceId: other, body: String(kept?.body).replaceAll(start(1).traceId, other) }]);
+    expect((await store.listSpans(other)).items).toEqual([{ ...shown, traceId: other }]);
   });
 }
 

@@ -1,6 +1,8 @@
 /** Records for tests of a store; also for writers in processes of their own. */
 import type { JobRecord, Lease, RunFinish, RunStart } from '../protocol/record.ts';
-import type { Span } from '../protocol/trace.ts';
+import { encode } from '../protocol/codec.ts';
+import { Span } from '../protocol/trace.ts';
+import type { SpanRow } from './store.ts';
 
 const hex = (n: number, digits: number): string => n.toString(16).padStart(digits, '0');
 
@@ -51,6 +53,12 @@ export const span = (n: number, traceId = start(1).traceId, more: Partial<Span> 
   events: [],
   ...more,
 });
+
+/** As it is kept when it holds no picture. */
+export const rowOf = (item: Span): SpanRow => {
+  const { traceId, spanId, name, startTime, endTime, statusCode } = item;
+  return { traceId, spanId, name, startTime, endTime, statusCode, body: JSON.stringify(encode(Span, item)) };
+};
 
 export const lease = (id: string, more: Partial<Lease> = {}): Lease => ({
   id,

@@ -22,6 +22,8 @@ export interface JobFilter extends Page {
   status?: JobRecord['status'];
   /** Created at or after, milliseconds since 1970. */
   since?: number;
+  /** Meant for the platform at this URL, which has not confirmed all of it. */
+  owedTo?: string;
 }
 
 export interface SpanPage extends Page {
@@ -31,6 +33,26 @@ export interface SpanPage extends Page {
    * @default 'inline'
    */
   blobs?: 'inline' | 'reference';
+}
+
+/** A span as it is kept: its envelope beside the text of the whole, in which pictures are references to blobs. */
+export interface SpanRow {
+  traceId: string;
+  spanId: string;
+  name: string;
+  startTime: string;
+  endTime: string;
+  statusCode: string;
+  /** JSON in the wire's spelling. */
+  body: string;
+}
+
+/** What was committed since. */
+export interface SpanFeed {
+  /** In the order of their commits. */
+  rows: SpanRow[];
+  /** Where the next call goes on. */
+  cursor: number;
 }
 
 /**
@@ -60,7 +82,7 @@ export interface Store extends AsyncDisposable {
   /** Adds rows to an open job; rows whose slug is there already stay as they are. */
   addTasks(jobId: string, tasks: readonly Omit<TaskRecord, 'jobId'>[]): Promise<void>;
   updateJob(id: string, changes: Partial<Omit<JobRecord, 'id'>>): Promise<void>;
-  /** It runs again: without an end, without an error. */
+  /** It runs again: without an end, without an error, and no platform has all of it. */
   reopenJob(id: string): Promise<void>;
   /** Newest first. */
   listJobs(filter?: JobFilter): Promise<Paged<JobRecord>>;
@@ -100,6 +122,19 @@ export interface Store extends AsyncDisposable {
    * blob, which is on disk before the span that names it.
    */
   appendSpan(span: Span): void;
+  /**
+   * Writes spans whose pictures are blobs by now; settles when all are on disk, the loss of power included.
+   * A repeated (`traceId`, `spanId`) is kept once.
+   */
+  appendRows(rows: readonly SpanRow[]): Promise<void>;
+  /**
+   * The spans of every trace that were committed after `cursor`: what exporters and live views follow.
+   * Nothing is ever committed behind a cursor that was given out.
+   * @param options `limit` @default 1000; `traceId`: of one trace alone
+   */
+  spansSince(cursor: number, options?: { limit?: number; traceId?: string }): Promise<SpanFeed>;
+  /** Where {@link spansSince} begins to see only what comes from now on. */
+  spanCursor(): Promise<number>;
   /** In the order they were appended. A blob whose file is gone stays a reference. @throws HudError STORE_DAMAGED for one that changed */
   listSpans(traceId: string, page?: SpanPage): Promise<Paged<Span>>;
 

@@ -1,7 +1,13 @@
 /**
- * Turns what happens in a run into spans, and spans back into steps.
+ * Turns what happens in a run into spans, and spans back into steps; sends what the store holds to a platform.
  * Stores nothing itself (see `store/`).
- * Start with `span.ts`.
+ * Start with `span.ts`, then `exporter.ts`.
  * @module
  */
+export { Exporter } from './exporter.ts';
+export { type FollowOptions, type ReportCounters, type ShipOptions } from './exporter-contract.ts';
+export { type JobReport, type ReportListener } from './job-report.ts';
+export { closeExporters, flush, openExporter, reportCounters, reportTarget, type ReportTarget } from './reporting.ts';
+export { localFiles } from './local-file.ts';
+export { rememberSecret } from './secrets.ts';
 export { FILES_SCHEMA, filesSpan, spanStep, stepSpan } from './span.ts';

@@ -98,6 +98,7 @@ export function cliAgent(harness: Harness, config: CliAgentConfig = {}): Agent {
     model,
     ...(config.timeoutSeconds === undefined ? {} : { timeoutSeconds: config.timeoutSeconds }),
     run: async (run, context) => {
+      if (run.replayOf !== undefined) throw notReplayable(harness.name);
       const headers = isGateway ? { ...upstream.headers, 'trace-id': run.traceId } : upstream.headers;
       await drive(run, context, { harness, config, model, upstream: { ...upstream, headers } });
     },
@@ -108,6 +109,13 @@ export function cliAgent(harness: Harness, config: CliAgentConfig = {}): Agent {
         ...(typeof other === 'string' ? { model: other } : {}),
       }),
   };
+}
+
+/** Their requests carry the time, the folder and more, so that no two are equal. */
+function notReplayable(name: string): HudError {
+  return new HudError('MODEL_BAD_REQUEST', `Runs of ${name} can't be replayed: it makes its own requests, and no two of them are equal.`, {
+    hint: 'Replay works with claude, openai, openai_compatible, gemini and browser.',
+  });
 }
 
 /** A task's row may set limits and texts; never what is run, nor where a key goes. */

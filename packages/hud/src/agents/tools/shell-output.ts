@@ -1,6 +1,6 @@
 /** A command's outcome as the text that a model reads, never more of it than fits a conversation. */
+import { createHash } from 'node:crypto';
 import { boundOutput, type ExecResult, type SshClient } from '../../capabilities/ssh.ts';
-import { nodeHost } from '../../host/node.ts';
 import { messageOf } from '../../protocol/errors.ts';
 import type { ToolResult } from '../../protocol/trace.ts';
 import { textResult } from './tool.ts';
@@ -63,7 +63,8 @@ export async function bounded(
   const whole = stderr === '' ? stdout : `${stdout}${stdout === '' || stdout.endsWith('\n') ? '' : '\n'}stderr:\n${stderr}`;
   const size = `${Buffer.byteLength(whole)} bytes${isTruncated ? ', itself cut in the middle' : ''}`;
   if (ssh.shell !== 'bash') return { ...shown, note: `[truncated: the output is ${size}]` };
-  const path = `/tmp/hud-output-${nodeHost.randomHex(4)}.txt`;
+  // Named after its contents: the same run, replayed, tells the model the same.
+  const path = `/tmp/hud-output-${createHash('sha256').update(whole).digest('hex').slice(0, 12)}.txt`;
   try {
     await ssh.write(path, whole, { signal });
     return { ...shown, note: `[truncated: the whole output, ${size}, is in ${path}]` };

@@ -11,7 +11,13 @@ beforeAll(async () => {
 });
 
 test.each([
-  { words: ['hud', ''], offers: 'init serve eval resume retry task client jobs trace ps reap set doctor version completion'.split(' ') },
+  {
+    words: ['hud', ''],
+    offers:
+      'init serve eval resume retry task client jobs trace cancel view platform sync models qa push ps reap login logout whoami set doctor version completion'.split(
+        ' ',
+      ),
+  },
   { words: ['hud', 'e'], offers: ['eval'] },
   { words: ['hud', 're'], offers: ['resume', 'retry', 'reap'] },
   { words: ['hud', 'task', ''], offers: ['list', 'start', 'grade'] },

@@ -2,20 +2,22 @@ import { writeFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { AGENT_TYPES } from '../../agents/catalogue.ts';
 import { readSetting } from '../../host/settings.ts';
-import { Taskset, type RunOptions } from '../../eval/index.ts';
+import type { RunOptions } from '../../eval/index.ts';
 import { HudError, messageOf } from '../../protocol/errors.ts';
 import { defineCommand, type Context, type Result } from '../command.ts';
 import { chooseAgent } from '../eval/agent-choice.ts';
 import { CONFIG_FILE, CONFIG_TEMPLATE } from '../eval/config-file.ts';
 import { recordedConfig } from '../eval/recorded.ts';
+import { readReplay } from '../eval/replay.ts';
 import { mayCost, runEval } from '../eval/run-eval.ts';
 import { selectTasks } from '../eval/selection.ts';
 import { evalOptions, readSettings, runOptionsOf } from '../eval/settings.ts';
-import { findSource, placementOf } from '../eval/source.ts';
+import { checkPlace, findSource, openSource, placementOf } from '../eval/source.ts';
 
 export const evaluate = defineCommand({
   arguments: {
-    '[source]': 'file or directory with tasks: .ts, .js, .json, .jsonl, .csv (default: the one in this folder)',
+    '[source]':
+      'file or directory with tasks (.ts, .js, .json, .jsonl, .csv), or a taskset of the platform (default: the one in this folder)',
     '[agent]': `${AGENT_TYPES.join(', ')}, or the name of a model`,
   },
   options: evalOptions,
@@ -26,18 +28,21 @@ Exit code 1 when nothing could be graded or --fail-under was missed; failed runs
   run: async ({ args, options }, context) => {
     if (options.initConfig) return await writeConfig(context);
     const settings = await readSettings(args, options, { agentNames: AGENT_TYPES, lookup: readSetting }, context);
+    const replay = settings.replay === undefined ? undefined : await readReplay(settings.replay, settings, context);
     const chosen = await chooseAgent(settings, context);
-    const source = resolve(context.cwd, settings.source ?? (await findSource(context)));
-    const placement = placementOf(source, settings, context);
-    const { chosen: tasks, passedOver } = selectTasks(await Taskset.fromFile(source), settings);
+    const source = await openSource(settings.source ?? (await findSource(context)), context);
+    checkPlace(source, settings);
+    const placement = placementOf(source.name, settings, context);
+    const { chosen: tasks, passedOver } = selectTasks(await source.load(), settings);
     if (passedOver > 0) context.note(`Only the first of ${passedOver + 1} tasks runs: --all runs them all, --task-ids chooses.`);
     const rollouts = tasks.size * settings.group;
-    await mayCost(chosen.agent, rollouts, settings, context);
+    if (replay === undefined) await mayCost(chosen.agent, rollouts, settings, context);
     const run: RunOptions = {
       ...runOptionsOf(settings),
       ...placement,
+      ...(replay === undefined ? {} : { replay }),
       group: settings.group,
-      config: recordedConfig({ ...settings, source }, chosen),
+      config: recordedConfig({ ...settings, source: source.name }, chosen),
     };
     return await runEval({ ...settings, tasks, agent: chosen.agent, rollouts, run }, context);
   },

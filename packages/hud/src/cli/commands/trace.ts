@@ -1,24 +1,21 @@
+import * as api from '../../protocol/api/index.ts';
 import { encode } from '../../protocol/codec.ts';
 import { isHudError } from '../../protocol/errors.ts';
 import { normalizeTraceId } from '../../protocol/ids.ts';
 import type { RunRecord } from '../../protocol/record.ts';
 import { Span, type Step } from '../../protocol/trace.ts';
-import { nodeHost } from '../../host/node.ts';
-import { sleep } from '../../host/host.ts';
 import type { Store } from '../../store/index.ts';
 import { spanStep } from '../../telemetry/index.ts';
 import { defineCommand, type Context } from '../command.ts';
 import { filesText } from '../file-changes.ts';
 import { flag } from '../options.ts';
 import { notRecorded, openRecord } from '../record.ts';
-import { runsOf } from '../record-rows.ts';
+import { askPlatform, nowhere, orAbsent, whereOf, whereOptions, type Where } from '../remote-record.ts';
 import { stepText } from '../steps.ts';
 import { literal, literalLine } from '../terminal/literal.ts';
-import { ago, reward } from '../terminal/wording.ts';
+import { ago, reward, usd } from '../terminal/wording.ts';
+import { localTrace, remoteTrace, type TraceSource } from '../trace-source.ts';
 
-const POLL_MS = 250;
-/** Few enough that a page of screenshots fits into memory. */
-const PAGE = 100;
 /** Enough to name one id of a record. */
 const ID_DIGITS = 12;
 
@@ -26,31 +23,35 @@ export const trace = defineCommand({
   arguments: { '<id>': 'a run, by its trace id or by the first digits of one' },
   options: {
     follow: flag('-f, --follow', 'go on until the run has ended'),
+    ...whereOptions,
   },
-  notes: 'Reads the record in .hud of the current directory, or in HUD_DIR.\nText of models and environments is shown literally.',
-  run: async ({ args: [id = ''], options }, context) => {
-    const store = await openRecord(context);
-    const run = store === undefined ? undefined : await findRun(store, id);
-    if (store === undefined || run === undefined) {
-      await store?.close();
-      throw notRecorded(`run with the trace id '${id}'`, context);
-    }
-    const reading = { store, traceId: run.traceId, follow: options.follow ?? false, signal: context.signal };
-    if (!context.isJson) return { json: undefined, text: () => traceText(run, reading, context) };
-    await using _store = store;
+  notes: `Looks in .hud of the current directory, or in HUD_DIR, then on the platform when one is set (\`hud login\`).
+Text of models and environments is shown literally.`,
+  run: async ({ args: [id = ''], options: { follow = false, local, remote } }, context) => {
+    const source = await findTrace(id, whereOf({ local, remote }), context);
+    if (!context.isJson) return { json: undefined, text: () => traceText(source, follow, context) };
+    await using _source = source;
     const spans: unknown[] = [];
-    for await (const span of readSpans(reading)) spans.push(encode(Span, span));
+    for await (const span of source.spans({ follow, blobs: 'inline', signal: context.signal })) spans.push(encode(Span, span));
     return { json: spans };
   },
 });
 
-interface Reading {
-  store: Store;
-  traceId: string;
-  follow: boolean;
-  signal: AbortSignal;
-  /** @default 'inline' */
-  blobs?: 'inline' | 'reference';
+/** @throws HudError BAD_ARGUMENT when there is none */
+async function findTrace(id: string, where: Where, context: Context): Promise<TraceSource> {
+  if (where !== 'remote') {
+    const store = await openRecord(context);
+    const run = store === undefined ? undefined : await findRun(store, id);
+    if (store !== undefined && run !== undefined) return localTrace(store, run);
+    await store?.close();
+  }
+  const found = await askPlatform(where, context, async (client, call) => {
+    const view = await orAbsent(client.call(api.traces.get, { params: { id } }, call));
+    return view === undefined ? undefined : remoteTrace(client, view);
+  });
+  const what = `run with the trace id '${id}'`;
+  if (found === undefined) throw where === 'local' ? notRecorded(what, context) : nowhere(what, where, context);
+  return found;
 }
 
 /** By hex digits with or without dashes; any other text is an id that the record keeps hashed. */
@@ -60,14 +61,16 @@ async function findRun(store: Store, id: string): Promise<RunRecord | undefined>
   return found ?? (await store.getRun(normalizeTraceId(id)));
 }
 
-async function* traceText(run: RunRecord, reading: Reading, { out }: Context): AsyncGenerator<string> {
-  await using store = reading.store;
+async function* traceText(found: TraceSource, follow: boolean, { out, signal }: Context): AsyncGenerator<string> {
+  await using source = found;
+  const { run } = source;
   const { bold, dim } = out;
-  yield `${bold(literalLine(run.slug))} #${run.repeat + 1}  ${dim(`${literalLine(run.model ?? run.agent ?? '')}  started ${ago(run.startedAt, Date.now())}`)}`;
+  const details = `${literalLine(run.model ?? run.agent ?? '')}  started ${ago(run.startedAt, Date.now())}`;
+  yield `${bold(literalLine(run.slug))} #${run.repeat + 1}  ${dim(details)}`;
   yield dim(`trace ${run.traceId} of job ${run.jobId}`);
-  yield* attemptLines(await newestAttempt(store, run), run, out);
+  yield* attemptLines(await source.newestAttempt(), run, out);
   let turn = 0;
-  for await (const span of readSpans({ ...reading, blobs: 'reference' })) {
+  for await (const span of source.spans({ follow, blobs: 'reference', signal })) {
     const files = filesText(span, out);
     if (files !== undefined) {
       if (files.length > 0) yield* ['', ...files];
@@ -81,7 +84,7 @@ async function* traceText(run: RunRecord, reading: Reading, { out }: Context): A
       : stepText(step, turn, out);
   }
   yield '';
-  yield* endLines((await store.getRun(run.traceId)) ?? run, out);
+  yield* endLines(await source.current(), out);
 }
 
 /** One of several attempts at its repeat says which, and whether it counts. */
@@ -89,14 +92,6 @@ function attemptLines(newest: RunRecord, { attempt }: RunRecord, { yellow, dim }
   if (newest.attempt === attempt) return attempt === 1 ? [] : [dim(`attempt ${attempt}; earlier ones count nowhere`)];
   const newer = `hud trace ${newest.traceId.slice(0, ID_DIGITS)}`;
   return [yellow(`attempt ${attempt}, superseded: attempt ${newest.attempt} counts in its place, see ${newer}`)];
-}
-
-async function newestAttempt(store: Store, run: RunRecord): Promise<RunRecord> {
-  let newest = run;
-  for await (const other of runsOf(store, run.jobId)) {
-    if (other.slug === run.slug && other.repeat === run.repeat && other.attempt > newest.attempt) newest = other;
-  }
-  return newest;
 }
 
 function endLines(run: RunRecord, { bold, dim, red, yellow }: Context['out']): string[] {
@@ -107,26 +102,8 @@ function endLines(run: RunRecord, { bold, dim, red, yellow }: Context['out']): s
     lines.push(...literal(run.error.message).split('\n').map(red));
     if (run.error.hint !== undefined) lines.push(dim(literal(run.error.hint)));
   }
+  if (run.costUsd !== undefined) lines.push(dim(`cost ${usd(run.costUsd)}`));
   return lines;
-}
-
-/** In the order they were recorded; with `follow` it waits for more until the run has ended. */
-async function* readSpans({ store, traceId, follow, signal, blobs = 'inline' }: Reading): AsyncGenerator<Span> {
-  let cursor: string | undefined;
-  let seen = 0; // spans after the cursor that were told already
-  for (;;) {
-    // Asked before the spans are read: once it is true, all spans are there.
-    const hasEnded = !follow || (await store.getRun(traceId))?.class !== undefined;
-    for (;;) {
-      const page = await store.listSpans(traceId, { limit: PAGE, blobs, ...(cursor === undefined ? {} : { cursor }) });
-      yield* page.items.slice(seen);
-      seen = page.nextCursor === undefined ? page.items.length : 0;
-      if (page.nextCursor === undefined) break;
-      cursor = page.nextCursor;
-    }
-    if (hasEnded) return;
-    await sleep(nodeHost, POLL_MS, signal);
-  }
 }
 
 function stepOf(span: Span): Step | undefined {

@@ -46,6 +46,7 @@ export function evalDocument(job: Job, { successThreshold, elapsedMs, superseded
       reward: mean,
       group: job.group,
       ...(job.tasksetId === undefined ? {} : { tasksetId: job.tasksetId }),
+      ...(job.reporting === undefined ? {} : { url: job.reporting.url, isReported: job.reporting.isComplete ?? false }),
     },
     runs: job.runs.map(runDocument),
     summary: {

@@ -13,6 +13,7 @@ import { CONFIG_FILE, readConfigFile } from './config-file.ts';
 import { checkClasses, RETRIABLE } from './fault-classes.ts';
 import { mayBeSecret, TOKEN, type RecordedEval } from './recorded.ts';
 import type { RecordedJob } from './recorded-job.ts';
+import { readReplay } from './replay.ts';
 import { mayCost, runEval } from './run-eval.ts';
 import { evalOptions, runOptionsOf, typed } from './settings.ts';
 import { placementOf } from './source.ts';
@@ -56,10 +57,12 @@ export async function goOn({ recorded, rerun, rollouts }: GoOn, flags: Flags, co
   if (how.withheld.includes(TOKEN) && flags.token === undefined) {
     context.note('The --token that this job began with is not in the record: give it again, or set HUD_CONTROL_SECRET.');
   }
-  await mayCost(agent, rollouts, { mayAsk: flags.yes !== true }, context);
+  const replay = how.replay === undefined ? undefined : await readReplay(how.replay, how, context);
+  if (replay === undefined) await mayCost(agent, rollouts, { mayAsk: flags.yes !== true }, context);
   const run: RunOptions = {
     ...runOptionsOf(how),
     ...placementOf(how.source, { ...how, token: flags.token }, context),
+    ...(replay === undefined ? {} : { replay }),
     store: recorded.store,
     job: recorded.job.id,
     rerun,

@@ -8,7 +8,7 @@ import type { EvalSettings } from './settings.ts';
 
 export const RecordedEval = z.object({
   command: z.literal('eval'),
-  /** Absolute. */
+  /** Absolute path, or a taskset of the platform. */
   source: z.string(),
   runtime: z.string(),
   /** As it was asked for: an agent's name or a model's. */
@@ -18,6 +18,8 @@ export const RecordedEval = z.object({
   agentConfig: z.record(z.string(), z.unknown()).default({}),
   /** Settings that were given and may be secrets, so that only their names are here: `token`, or of the agent. */
   withheld: z.array(z.string()).default([]),
+  /** The job whose model replies are given again. */
+  replay: z.string().optional(),
   maxConcurrent: z.int().positive().optional(),
   rolloutTimeout: z.number().optional(),
   groupTimeout: z.number().optional(),
@@ -31,7 +33,7 @@ export type RecordedEval = z.infer<typeof RecordedEval>;
 
 /** The `config` of the job's record. */
 export function recordedConfig(settings: EvalSettings & { source: string }, chosen: ChosenAgent): Record<string, unknown> {
-  const { source, runtime = 'local', group, all, taskIds, exclude, token } = settings;
+  const { source, runtime = 'local', group, all, taskIds, exclude, token, replay } = settings;
   const { maxConcurrent, rolloutTimeout, groupTimeout, patience, retries, retryOn, failUnder, successThreshold } = settings;
   const kept = Object.entries(chosen.config).filter(([name, value]) => !mayBeSecret(name, value));
   const withheld = Object.keys(chosen.config).filter((name) => mayBeSecret(name, chosen.config[name]));
@@ -47,6 +49,7 @@ export function recordedConfig(settings: EvalSettings & { source: string }, chos
     all,
     taskIds,
     exclude,
+    replay,
     maxConcurrent,
     rolloutTimeout,
     groupTimeout,

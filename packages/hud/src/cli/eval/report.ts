@@ -99,7 +99,20 @@ function pace(runs: number, { elapsedMs, ran }: Judgement): string {
   return ran === runs ? `${plural(runs, 'run')} ${time}` : `${plural(runs, 'run')}: ${runs - ran} done before, ${ran} ${time}`;
 }
 
+/** Where it can be seen, and what the platform lacks. */
+function* onPlatform({ id, reporting }: Job, { dim }: Pick<Terminal, 'dim'>): Generator<string> {
+  if (reporting === undefined) return;
+  yield '';
+  if (reporting.isComplete === true) yield `On the platform: ${reporting.url}`;
+  else {
+    const why = reporting.warnings[0] ?? reporting.problem;
+    yield `The platform does not have all of this job yet${why === undefined ? '.' : `: ${literalLine(why.message)}`}`;
+    yield dim(`The next \`hud eval\` here sends the rest, or:  hud push ${id.slice(0, COMMAND_DIGITS)}`);
+  }
+}
+
 function* whereToLook(job: Job, { canGoOn }: Judgement, { dim, bold }: Terminal): Generator<string> {
+  yield* onPlatform(job, { dim });
   if (job.store === undefined) return;
   const example = job.errors[0] ?? job.runs[0];
   yield '';

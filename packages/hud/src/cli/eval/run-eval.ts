@@ -61,13 +61,14 @@ interface Ended {
   failure?: unknown;
 }
 
-async function runTasks(plan: EvalPlan, output: FileHandle | undefined, { err, isJson, signal }: Context): Promise<Ended> {
+async function runTasks(plan: EvalPlan, output: FileHandle | undefined, { err, isJson, signal, note }: Context): Promise<Ended> {
   using progress = makeProgress(err, { total: plan.rollouts, isQuiet: isJson, isVerbose: plan.isVerbose });
   signal.addEventListener('abort', () => progress.interrupted(), { once: true });
   let ended: Ended | undefined;
   try {
     for await (const event of plan.tasks.stream(plan.agent, { ...plan.run, signal })) {
       ended ??= { job: event.job, ran: 0, superseded: 0 };
+      if (event.type === 'job-started' && event.job.reporting !== undefined) note(`Live: ${event.job.reporting.url}`);
       progress.on(event);
       if (event.type === 'run-started' && event.run.attempt > 1) ended.superseded += 1;
       if (event.type === 'run-ended') ended.ran += 1;

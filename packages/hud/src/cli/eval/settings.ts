@@ -21,6 +21,7 @@ export const evalOptions = {
   exclude: texts('--exclude <slug>', 'leave this task out; repeatable'),
   autoRespond: flag('--auto-respond', 'answer an agent that stops to ask'),
   gateway: flag('-g, --gateway', "call models through the platform's gateway"),
+  replay: text('--replay <job>', 'give the runs what models said to those of this recorded job, and call none'),
   runtime: text('--runtime <place>', 'local, or tcp://host:port of a served environment (default: local)'),
   token: text('--token <secret>', 'the control secret of a served environment (default: HUD_CONTROL_SECRET)'),
   rolloutTimeout: number('--rollout-timeout <seconds>', 'longest time of a whole rollout', { above: 0 }),
@@ -58,6 +59,8 @@ export interface EvalSettings extends Omit<EvalSection, 'taskIds' | 'full' | 've
   /** `--config`: values typed, not yet given to an agent. */
   config: Record<string, unknown>;
   output?: string;
+  /** Id of a job, or its first digits. */
+  replay?: string;
   token?: string;
   mayAsk: boolean;
 }
@@ -92,7 +95,7 @@ export async function readSettings(
       model: flags.model,
       exclude: flags.exclude,
       maxConcurrent: flags.maxConcurrent,
-      gateway: flags.gateway,
+      gateway: flags.replay === undefined ? flags.gateway : true,
       runtime: flags.runtime,
       rolloutTimeout: flags.rolloutTimeout,
       groupTimeout: flags.groupTimeout,
@@ -101,6 +104,7 @@ export async function readSettings(
       retryOn: retryOn === undefined ? undefined : checkClasses(retryOn, '--retry-on', RETRIABLE),
       failUnder: flags.failUnder,
       output: flags.output,
+      replay: flags.replay,
       token: flags.token,
       // Set on the command line it wins over everything; `full` wins over the file.
       maxSteps: flags.maxSteps ?? (full ? 100 : undefined),

@@ -15,6 +15,11 @@ export function reward(value: number): string {
   return Number.isInteger(value) ? String(value + 0) : value.toFixed(2);
 }
 
+/** `$1.25`; more digits for less than a cent. */
+export function usd(value: number): string {
+  return `$${value.toFixed(value === 0 || Math.abs(value) >= 0.01 ? 2 : 6)}`;
+}
+
 /** `0.8 s`, `42 s`, `2 min 15 s`, `1 h 3 min`. */
 export function duration(ms: number): string {
   const seconds = Math.max(0, ms) / 1000;

@@ -1,0 +1,101 @@
+/** Every setting of the platform, read once. `hud platform --help` lists them from here. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { HudError } from 'hud/protocol';
+import { z } from 'zod';
+
+const Flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');
+const Megabytes = z.coerce.number().positive();
+
+/** Names as in the environment. All but a few well-known ones begin with HUD_PLATFORM_, so that a misspelt one is noticed. */
+export const Config = z.object({
+  HUD_PLATFORM_HOST: z.string().default('127.0.0.1').describe('Address to listen on. Anything but loopback needs TLS in front.'),
+  HUD_PLATFORM_PORT: z.coerce.number().int().min(0).max(65_535).default(8420).describe('Port to listen on; 0 takes any free one.'),
+  HUD_PLATFORM_URL: z.url().optional().describe('How others reach it, for links. Default: the address it listens on.'),
+  HUD_PLATFORM_DIR: z
+    .string()
+    .default(join(homedir(), '.hud', 'platform'))
+    .describe('Folder of the database and of blobs.'),
+  DATABASE_URL: z.string().optional().describe('postgres://… in place of the database in the folder.'),
+  HUD_PLATFORM_DATABASE_CONNECTIONS: z.coerce.number().int().min(2).max(200).default(10).describe('Connections to PostgreSQL.'),
+  HUD_PLATFORM_S3_BUCKET: z.string().optional().describe('Bucket for blobs, in place of the folder.'),
+  HUD_PLATFORM_S3_ENDPOINT: z.url().optional().describe('Address of an S3-compatible server. Default: AWS.'),
+  HUD_PLATFORM_S3_REGION: z.string().default('us-east-1').describe("The bucket's region."),
+  HUD_PLATFORM_S3_PREFIX: z.string().default('blobs/').describe('What object names begin with.'),
+  HUD_PLATFORM_MAX_BODY_MB: Megabytes.default(8).describe('Largest body of an ordinary request, in MiB.'),
+  HUD_PLATFORM_MAX_UPLOAD_MB: Megabytes.default(256).describe('Largest body of spans, blobs and tasksets, in MiB.'),
+  HUD_PLATFORM_REQUESTS_PER_MINUTE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(600)
+    .describe('Requests a minute that one address may send without a valid key.'),
+  HUD_PLATFORM_TRUST_PROXY: Flag.default(false).describe('A proxy in front sets X-Forwarded-For: take addresses from it.'),
+  HUD_PLATFORM_SILENCE_MINUTES: z.coerce
+    .number()
+    .positive()
+    .default(30)
+    .describe('A trace without news for this long counts as cancelled.'),
+  HUD_PLATFORM_STRICT_TASKS: Flag.default(false).describe('Refuse uploads of tasks whose environment has no manifest in the registry.'),
+  HUD_PLATFORM_UPSTREAMS: z
+    .string()
+    .optional()
+    .describe('JSON file of model servers and models, beside those that API keys of vendors give.'),
+  HUD_PLATFORM_RECORD_MODELS: z
+    .enum(['traced', 'none'])
+    .default('traced')
+    .describe('Keep the replies of models for replay: of requests with a Trace-Id, or none.'),
+  HUD_PLATFORM_GATEWAY_TIMEOUT_S: z.coerce.number().positive().default(600).describe('Longest silence of a model server, in seconds.'),
+  OPENAI_API_KEY: z.string().optional().describe('Serves the models of OpenAI.'),
+  OPENAI_BASE_URL: z.url().optional().describe('Another address for them.'),
+  ANTHROPIC_API_KEY: z.string().optional().describe('Serves the models of Anthropic.'),
+  ANTHROPIC_BASE_URL: z.url().optional().describe('Another address for them.'),
+  GEMINI_API_KEY: z.string().optional().describe('Serves the models of Gemini.'),
+  GEMINI_BASE_URL: z.url().optional().describe('Another address for them.'),
+  OPENROUTER_API_KEY: z.string().optional().describe('Serves models named vendor/model through OpenRouter.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('Sends every ended trace on to this OpenTelemetry collector, over HTTP.'),
+  OTEL_EXPORTER_OTLP_HEADERS: z.string().optional().describe('key=value pairs, comma-separated, sent with them.'),
+  HUD_PLATFORM_LOG: z
+    .enum(['debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('Least level of log lines on standard error, as JSON.'),
+  HUD_PLATFORM_INSECURE_COOKIES: Flag.default(false).describe('Let browsers send the session over plain HTTP from other machines.'),
+});
+export type Config = z.output<typeof Config>;
+
+/**
+ * @param env values as text; names that the platform does not know are left to others, but for those that begin with HUD_PLATFORM_
+ * @throws HudError BAD_CONFIG naming the setting, and the nearest one for a name that is unknown
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const known = Object.keys(Config.shape);
+  for (const name of Object.keys(env)) {
+    if (!name.startsWith('HUD_PLATFORM_') || known.includes(name)) continue;
+    throw new HudError('BAD_CONFIG', `There is no setting ${name}.`, {
+      hint: `Did you mean ${nearest(name, known)}? \`hud platform --help\` lists all.`,
+    });
+  }
+  const given = Object.fromEntries(known.flatMap((name) => (env[name] === undefined || env[name] === '' ? [] : [[name, env[name]]])));
+  const parsed = Config.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new HudError('BAD_CONFIG', `${String(issue?.path[0])} can't be used: ${issue?.message}.`, {
+    hint: '`hud platform --help` says what it takes.',
+  });
+}
+
+/** For `--help`: name, what it does, its default. */
+export function describeConfig(): { name: string; description: string; standard: string | undefined }[] {
+  return Object.entries(Config.shape).map(([name, schema]) => {
+    const standard: unknown = schema instanceof z.ZodDefault ? schema.def.defaultValue : undefined;
+    return { name, description: schema.description ?? '', standard: standard === undefined ? undefined : String(standard) };
+  });
+}
+
+/** By the pairs of neighbouring letters that two names share. */
+function nearest(name: string, known: readonly string[]): string {
+  const pairs = (text: string): Set<string> => new Set(Array.from({ length: text.length - 1 }, (_, i) => text.slice(i, i + 2)));
+  const own = pairs(name);
+  const shared = (other: string): number => [...pairs(other)].filter((pair) => own.has(pair)).length / other.length;
+  return known.toSorted((a, b) => shared(b) - shared(a))[0] ?? '';
+}

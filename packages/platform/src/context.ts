@@ -1,0 +1,27 @@
+/** What the rooms of the platform share: made once by `server.ts`, passed to each. */
+import type { Store } from 'hud/store';
+import type { Config } from './config.ts';
+import type { Authority, Door } from './caller.ts';
+import type { BlobFiles } from './storage/blob-files.ts';
+import type { Db } from './storage/database.ts';
+import type { Hub } from './hub.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+export interface Context {
+  readonly config: Config;
+  /** How others reach the platform, without a slash at the end. */
+  readonly url: string;
+  readonly db: Db;
+  readonly store: Store;
+  readonly blobs: BlobFiles;
+  readonly hub: Hub;
+  readonly authority: Authority;
+  readonly door: Door;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Fires when the process shuts down: long answers end, loops stop. */
+  readonly closing: AbortSignal;
+  /** Milliseconds since 1970. */
+  now(): number;
+}
