@@ -17,9 +17,11 @@ async function onServers({ test }: { test: object }): Promise<{ test: object }> 
   const { whyNoPostgres } = await import('./packages/platform/src/storage/postgres.fixtures.ts');
   const everywhere = ['packages/platform/test/*.test.ts', 'packages/platform/src/api/{*,pages/*}.test.ts'];
   const include = ['packages/platform/test/servers/*.test.ts', ...(whyNoPostgres === undefined ? everywhere : [])];
+  // These are about HTTP, browsers and processes, or begin databases of their own.
+  const exclude = ['routes-fuzz', 'machine-faults', 'http-hostile', 'browser-safety', 'openapi'].map((name) => `**/${name}.test.ts`);
   // Of the S3 server for tests.
   const keys = { AWS_ACCESS_KEY_ID: 'S3RVER', AWS_SECRET_ACCESS_KEY: 'S3RVER' };
-  return { test: { ...test, include, env: { ...env, ...keys }, globalSetup: 'packages/platform/test/servers/setup.ts' } };
+  return { test: { ...test, include, exclude, env: { ...env, ...keys }, globalSetup: 'packages/platform/test/servers/setup.ts' } };
 }
 
 export default defineConfig({

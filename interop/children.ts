@@ -9,6 +9,8 @@ export interface CommandOptions {
   env?: Record<string, string | undefined>;
   /** Called with each line of stdout as it comes. */
   onLine?: (line: string) => void;
+  /** The same of stderr. */
+  onErrorLine?: (line: string) => void;
   /** Longest duration, in milliseconds. @default 30_000 */
   limitMs?: number;
 }
@@ -53,6 +55,7 @@ export async function run(command: string, args: readonly string[], options: Com
   let stdout = '';
   let stderr = '';
   child.stderr.on('data', (chunk: string) => (stderr += chunk));
+  if (options.onErrorLine !== undefined) createInterface({ input: child.stderr }).on('line', options.onErrorLine);
   createInterface({ input: child.stdout }).on('line', (line) => {
     stdout += `${line}\n`;
     options.onLine?.(line);

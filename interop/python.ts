@@ -23,6 +23,9 @@ export interface Python {
 const SUPPORTED = ['3.12', '3.11'];
 /** From 0.29 on, typer breaks the package's command line. */
 const BESIDE = ['typer<0.29'];
+/** From 2 on, Anthropic's SDK breaks the Claude agent of older releases. */
+const BESIDE_OLDER = ['anthropic<2'];
+const NEWEST_OLDER = 20;
 const INSTALL_MS = 600_000;
 
 /**
@@ -41,13 +44,17 @@ export async function preparePython({ folder, release }: { folder: string; relea
     await must(base.command, ['-m', 'venv', folder], 'The virtual environment could not be made');
   }
   const before = isKept ? await installed(command) : undefined;
-  await install(command, requirement, before);
+  await install(command, [requirement, ...BESIDE, ...(isOlder(release) ? BESIDE_OLDER : [])], before);
   await writeFile(join(folder, 'interop.json'), JSON.stringify({ python: base.version }));
   const hudVersion = await installed(command);
   if (hudVersion === undefined) throw new Error('The Python package hud was installed but cannot be imported.');
   const scratch = await mkdtemp(join(tmpdir(), 'hud-interop-'));
   process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
   return { command, hud: join(bin, 'hud'), pythonVersion: base.version, hudVersion, scratch, env: quietEnv(scratch) };
+}
+
+function isOlder(release: string | undefined): boolean {
+  return release !== undefined && Number(release.split('.')[2]) <= NEWEST_OLDER;
 }
 
 /** A name may exist and still not run (a version manager's stub), so each is asked. */
@@ -76,8 +83,9 @@ async function isRunnable(command: string): Promise<boolean> {
 }
 
 /** Without an index at hand, what is installed already will do. */
-async function install(command: string, requirement: string, before: string | undefined): Promise<void> {
-  const args = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--upgrade', requirement, ...BESIDE];
+async function install(command: string, requirements: readonly string[], before: string | undefined): Promise<void> {
+  const [requirement = ''] = requirements;
+  const args = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--upgrade', ...requirements];
   const done = await run(command, args, { limitMs: INSTALL_MS });
   if (done.code === 0) return;
   if (before !== undefined && requirement.includes('>=')) {

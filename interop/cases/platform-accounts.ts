@@ -120,7 +120,7 @@ function resourceAgentsCase({ lines, list, platform }: Hands): Case {
       const [agent] = (await list('/v2/qa-agents?subject_type=taskset')).items;
       const { body } = await platform.ask('GET', '/v2/tasksets/by-name/Linked');
       const [known, ran, results] = await lines(
-        { args: ['qa', 'agents'] },
+        { args: ['qa', 'agents', '--subject-type', 'taskset'] },
         { args: ['qa', 'run', String(agent?.id), String(body.id)] },
         { args: ['qa', 'results', 'taskset', String(body.id)] },
       );
@@ -162,9 +162,9 @@ function loginCase({ python, platform }: Hands): Case {
         env: { ...python.env, ...platform.env, HUD_API_KEY: undefined },
         cwd: platform.home,
         limitMs: 50_000,
-        onLine: (line) => {
+        onErrorLine: (line) => {
           const [code] = /\b[A-Z0-9]{4}-[A-Z0-9]{4}\b/.exec(line) ?? [];
-          if (code !== undefined) approved ??= platform.ask('POST', '/v2/device/approve', { user_code: code });
+          if (code !== undefined) approved ??= approve(platform, code);
         },
       });
       await approved;
@@ -174,4 +174,14 @@ function loginCase({ python, platform }: Hands): Case {
       assert.equal((await platform.ask('GET', '/v2/me', undefined, key)).status, 200);
     },
   };
+}
+
+/** As a person does it with a browser. */
+async function approve({ url, key }: Hands['platform'], code: string): Promise<void> {
+  const submit = async (path: string, form: Record<string, string>, cookie = ''): Promise<Response> =>
+    await fetch(url + path, { method: 'POST', redirect: 'manual', headers: { origin: url, cookie }, body: new URLSearchParams(form) });
+  const signedIn = await submit('/login', { key });
+  const cookie = signedIn.headers.getSetCookie()[0]?.split(';')[0];
+  const decided = await submit('/device', { code, decision: 'approve' }, cookie);
+  assert.equal(decided.status, 200, await decided.text());
 }

@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import type { Authority, Door } from './caller.ts';
 import type { BlobFiles } from './storage/blob-files.ts';
 import type { Db } from './storage/database.ts';
+import type { Models } from './gateway/upstreams/models.ts';
 import type { Hub } from './hub.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
@@ -15,6 +16,8 @@ export interface Context {
   readonly db: Db;
   readonly store: Store;
   readonly blobs: BlobFiles;
+  /** What the gateway serves. */
+  readonly models: Models;
   readonly hub: Hub;
   readonly authority: Authority;
   readonly door: Door;

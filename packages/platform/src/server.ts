@@ -18,7 +18,8 @@ import { openGate } from './api/gate.ts';
 import type { Config } from './config.ts';
 import type { Context } from './context.ts';
 import { openGateway } from './gateway/gateway.ts';
-import { openParts } from './gateway/ledger-parts.ts';
+import { openParts } from './gateway/parts.ts';
+import { openModels } from './gateway/upstreams/models.ts';
 import { Hub } from './hub.ts';
 import { openLog } from './log.ts';
 import { Metrics } from './metrics.ts';
@@ -71,14 +72,17 @@ async function serve(server: Server, url: string, config: Config, { version, isL
   const closing = new AbortController();
   const metrics = new Metrics();
   const { authority, door, gate } = openGate({ ...storage, config, metrics, isLocal });
+  const log = openLog(config.HUD_PLATFORM_LOG);
+  const models = openModels(config, log);
   const context: Context = {
     ...storage,
     config,
+    models,
     url: config.HUD_PLATFORM_URL?.replace(/\/$/, '') ?? url,
     hub: new Hub(),
     authority,
     door,
-    log: openLog(config.HUD_PLATFORM_LOG),
+    log,
     metrics,
     closing: closing.signal,
     now: () => Date.now(),
@@ -90,9 +94,9 @@ async function serve(server: Server, url: string, config: Config, { version, isL
   app.notFound(refuseUnknown(routes.routes));
   addHealthRoutes(routes, context, version);
   for (const addRoutes of ROOMS) await addRoutes(routes, context);
-  const parts = openParts(context);
   // `hud view` asks nobody for a key, so it spends nobody's.
-  const gateway = isLocal ? undefined : openGateway(context, parts.parts);
+  const parts = isLocal ? undefined : openParts(context);
+  const gateway = parts === undefined ? undefined : openGateway(context, parts.parts);
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false, errorHandler: refuseRequest });
   server.removeAllListeners('request').on('request', (request: IncomingMessage, response: ServerResponse) => {
     request.url = request.url?.replace(/^\/\/+/, '/'); // the Python package joins some addresses with one slash too many
@@ -104,7 +108,8 @@ async function serve(server: Server, url: string, config: Config, { version, isL
     closing.abort(new HudError('CANCELLED', 'The platform is shutting down.'));
     await closeServer(server);
     await gateway?.close();
-    await parts.close();
+    await parts?.close();
+    models.close();
     await storage.close();
   };
   return {

@@ -22,7 +22,7 @@ interface Copied {
 /** Of log, as far as {@link Checkpoints.wrote} knows; from there on it is copied. */
 const ENOUGH_BYTES = 16 * 1024 * 1024;
 /** A transaction writes whole pages: some for its rows, one for nearly every run whose indexes it touches. */
-const PAGES_PER_BYTE = 3;
+const LOG_PER_TEXT = 3;
 const LEAST_BYTES = 32 * 1024;
 /** Longest time that writers wait for the rest of a copy, in milliseconds. */
 const PAUSE_MS = 1_000;
@@ -57,7 +57,7 @@ export class Checkpoints {
   /** A transaction with so much text was committed. */
   wrote(bytes: number): void {
     if (this.#isOver) return;
-    this.#bytes += LEAST_BYTES + PAGES_PER_BYTE * bytes;
+    this.#bytes += LEAST_BYTES + LOG_PER_TEXT * bytes;
     if (this.#bytes >= ENOUGH_BYTES) this.#copying ??= this.#copy();
   }
 

@@ -89,9 +89,6 @@ async function* spansOf(traceId: string, { store, closed }: ComparisonContext): 
   }
 }
 
-/** Two passes should do; what a platform loses at once is not sent for ever. */
-export const MAX_ROUNDS = 4;
-
 export function staysIncomplete(jobId: string, url: string, missing: number): HudError {
   return new HudError(
     'PLATFORM_FAILED',

@@ -7,7 +7,6 @@
 export { Exporter } from './exporter.ts';
 export { type FollowOptions, type ReportCounters, type ShipOptions } from './exporter-contract.ts';
 export { type JobReport, type ReportListener } from './job-report.ts';
-export { closeExporters, flush, openExporter, reportCounters, reportTarget, type ReportTarget } from './reporting.ts';
+export { closeExporters, openExporter, reportTarget, type ReportTarget } from './reporting.ts';
 export { localFiles } from './local-file.ts';
-export { rememberSecret } from './secrets.ts';
 export { FILES_SCHEMA, filesSpan, spanStep, stepSpan } from './span.ts';

@@ -2,7 +2,6 @@
 import { api, dashedUuid, normalizeEnvironmentName } from 'hud/protocol';
 import type { Context } from '../context.ts';
 import { absent, Fault } from '../fault.ts';
-import { openModels } from '../gateway/upstreams/models.ts';
 import type { ServedModel } from '../gateway/seams.ts';
 import {
   createModel,
@@ -18,18 +17,10 @@ import type { Router } from './bind.ts';
 /** A fork of the same source under the same name within this time is the same request, sent again. */
 const SAME_REQUEST_MS = 10 * 60_000;
 
-export type Catalogue = () => readonly ServedModel[];
-
 export function addModelRoutes(router: Router, context: Context): void {
-  const models = openModels(context.config, context.log);
-  context.closing.addEventListener('abort', () => models.close(), { once: true });
-  addCatalogueRoutes(router, context, () => models.catalogue());
-}
-
-export function addCatalogueRoutes(router: Router, context: Context, catalogue: Catalogue): void {
-  const { db } = context;
+  const { db, models } = context;
   const all = async (teamId: string): Promise<api.models.Model[]> => [
-    ...catalogue().map(servedModel),
+    ...models.catalogue().map(servedModel),
     ...(await listModels(db, teamId)).map(ownModel),
   ];
   router.on(api.models.list, async ({ query, caller }) => {
@@ -41,11 +32,11 @@ export function addCatalogueRoutes(router: Router, context: Context, catalogue: 
     if (found === undefined) throw absent(`model '${query.model}'`);
     return found;
   });
-  router.on(api.models.fork, async ({ body, caller }) => ownModel(await fork(context, catalogue, caller.teamId, body)));
+  router.on(api.models.fork, async ({ body, caller }) => ownModel(await fork(context, caller.teamId, body)));
   router.on(api.models.checkpoints, async ({ params, caller }) => {
     const model = await existing(context, caller.teamId, params.id);
     if (model !== undefined) return (await listCheckpoints(db, model.id)).map((checkpoint) => node(checkpoint, model));
-    if (catalogue().some(({ id }) => id === api.hexId(params.id))) return []; // base weights alone
+    if (models.catalogue().some(({ id }) => id === api.hexId(params.id))) return []; // base weights alone
     throw absent(`model '${params.id}'`);
   });
   router.on(api.models.setHead, async ({ params, body, caller }) => {
@@ -65,13 +56,12 @@ async function existing({ db }: Context, teamId: string, text: string): Promise<
 
 async function fork(
   context: Context,
-  catalogue: Catalogue,
   teamId: string,
   { sourceModelId, name }: api.Body<typeof api.models.fork>,
 ): Promise<StoredModel> {
-  const { db, now } = context;
+  const { db, models, now } = context;
   const own = await existing(context, teamId, sourceModelId);
-  const served = own === undefined ? catalogue().find(({ id }) => id === api.hexId(sourceModelId)) : undefined;
+  const served = own === undefined ? models.catalogue().find(({ id }) => id === api.hexId(sourceModelId)) : undefined;
   const source = own ?? served;
   if (source === undefined) throw absent(`model '${sourceModelId}'`);
   if (served?.isTrainable === false)
@@ -82,7 +72,7 @@ async function fork(
     if (known.source_id === source.id && now() - known.created_at < SAME_REQUEST_MS) return known;
     throw new Fault(409, `Your team has a model '${name}' already; choose another name.`);
   }
-  const taken = new Set([...catalogue().map(({ modelName }) => modelName), ...mine.map(({ model_name: modelName }) => modelName)]);
+  const taken = new Set([...models.catalogue().map(({ modelName }) => modelName), ...mine.map(({ model_name: modelName }) => modelName)]);
   const model = await createModel(
     db,
     teamId,

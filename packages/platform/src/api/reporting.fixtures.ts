@@ -11,6 +11,7 @@ import type { Caller } from '../caller.ts';
 import type { Context } from '../context.ts';
 import { Fault, toFault } from '../fault.ts';
 import { Hub } from '../hub.ts';
+import { openModels } from '../gateway/upstreams/models.ts';
 import { openLog } from '../log.ts';
 import { Metrics } from '../metrics.ts';
 import { openStorage } from '../storage/open.ts';
@@ -43,6 +44,7 @@ export async function startReporting(): Promise<Reporting> {
   const context: Context = {
     ...storage,
     config,
+    models: openModels(config, openLog('silent')),
     url: 'http://platform.test',
     hub: new Hub(),
     door: { open: async () => undefined },

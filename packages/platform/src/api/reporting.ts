@@ -68,7 +68,7 @@ async function keepParent(context: Context, teamId: string, traceId: string, par
 
 async function mergedMetadata({ db }: Context, teamId: string, traceId: string, news: JsonObject): Promise<string> {
   const known = (await getRun(db, teamId, traceId))?.metadata;
-  return stringifyJson({ ...(known == null ? {} : (parseJson(known, { lossless: true }) as JsonObject)), ...news });
+  return stringifyJson({ ...(known == null ? {} : (parseJson(known, { lossless: true }) as object)), ...news });
 }
 
 /** Undefined for one that the registry does not have. */

@@ -1,10 +1,10 @@
-/** What a refusal leaves unread: taken off the wire where it is little, so that the connection stays usable. */
+/** What a refusal leaves unread: taken off the wire where that is soon done, so that the refusal is read and the connection stays usable. */
 import type { IncomingMessage } from 'node:http';
 import type { MiddlewareHandler } from 'hono';
 
 /** Bytes that may be thrown away, and the milliseconds that it may take. */
-const MOST_BYTES = 2_097_152;
-const MOST_MS = 250;
+const MOST_BYTES = 33_554_432;
+const MOST_MS = 2_000;
 
 /** A client that reads a refusal sends its next request over the same connection; with half a body before it, that would fail. */
 export function discardUnread(): MiddlewareHandler {

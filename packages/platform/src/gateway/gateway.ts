@@ -13,7 +13,7 @@ import { cut, forward, type Forwarded } from './forward.ts';
 import { keyOf, replyHeaders, upstreamHeaders } from './headers.ts';
 import { replaceMember } from './members.ts';
 import { listDialect, modelReply } from './upstreams/model-lists.ts';
-import { openModels, type Models } from './upstreams/models.ts';
+import type { Models } from './upstreams/models.ts';
 import { openPools, type Pools } from './upstreams/pools.ts';
 import { OWN_HEADERS, Refusal, writeRefusal } from './refusals.ts';
 import { readAsked, readBody, type Asked } from './request.ts';
@@ -27,12 +27,11 @@ export interface Gateway {
   handles(request: IncomingMessage): boolean;
   /** Answers it; never rejects. */
   serve(request: IncomingMessage, response: ServerResponse): void;
-  readonly models: Models;
   /** Ends calls in progress. May be called twice. */
   close(): Promise<void>;
 }
 
-type GatewayContext = Pick<Context, 'config' | 'db' | 'authority' | 'door' | 'log' | 'metrics' | 'closing' | 'now'>;
+type GatewayContext = Pick<Context, 'config' | 'db' | 'models' | 'authority' | 'door' | 'log' | 'metrics' | 'closing' | 'now'>;
 
 /** @throws HudError BAD_CONFIG for a file of upstreams that can't be used */
 export function openGateway(context: GatewayContext, parts: Partial<GatewayParts> = {}): Gateway {
@@ -60,7 +59,7 @@ interface Visit {
 }
 
 class Handler implements Gateway {
-  readonly models: Models;
+  readonly #models: Models;
   readonly #context: GatewayContext;
   readonly #parts: GatewayParts;
   readonly #pools: Pools;
@@ -75,10 +74,10 @@ class Handler implements Gateway {
   #closed: Promise<void> | undefined;
 
   constructor(context: GatewayContext, parts: GatewayParts) {
-    const { config, db, log, metrics } = context;
+    const { config, db, metrics } = context;
     this.#context = context;
     this.#parts = parts;
-    this.models = openModels(config, log);
+    this.#models = context.models;
     this.#silenceMs = config.HUD_PLATFORM_GATEWAY_TIMEOUT_S * 1_000;
     this.#pools = openPools(this.#silenceMs);
     this.#keepers = openResponseKeepers(db, context);
@@ -110,7 +109,6 @@ class Handler implements Gateway {
 
   close(): Promise<void> {
     return (this.#closed ??= (async () => {
-      this.models.close();
       await this.#pools.close();
       await Promise.all([this.#keepers.close(), this.#runs.close()]);
     })());
@@ -122,8 +120,8 @@ class Handler implements Gateway {
     const caller = this.#known(visit) ?? (await this.#admit(visit));
     if (route.operation === 'list') {
       const shape = listDialect(route.dialect, request.headers);
-      const one = route.model === undefined ? undefined : { asked: route.model, model: this.models.find(route.model) };
-      const reply = JSON.stringify(modelReply(shape, this.models.catalogue(), one));
+      const one = route.model === undefined ? undefined : { asked: route.model, model: this.#models.find(route.model) };
+      const reply = JSON.stringify(modelReply(shape, this.#models.catalogue(), one));
       response.writeHead(200, { ...OWN_HEADERS, 'x-hud-call-id': callId });
       response.end(reply);
       return;
@@ -179,8 +177,8 @@ class Handler implements Gateway {
     const replayOf = replayedTrace(request);
     const { model, upstream } =
       replayOf === undefined
-        ? await destinationOf({ route, asked, headers: request.headers, teamId: caller.teamId }, this.models, this.#keepers)
-        : replayed(asked, this.models);
+        ? await destinationOf({ route, asked, headers: request.headers, teamId: caller.teamId }, this.#models, this.#keepers)
+        : replayed(asked, this.#models);
     const { models } = caller;
     if (route.operation !== 'manage' && models?.includes(asked.model) === false && !models.includes(model.modelName)) {
       throw new Refusal(403, `The API key may not use '${model.modelName}', only ${models.join(', ')}.`, { isFinal: true });

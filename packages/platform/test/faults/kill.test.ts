@@ -8,7 +8,8 @@ import { startPostgres, whyNoPostgres } from '../../src/storage/postgres.fixture
 import { Processes, freePort, prepare } from './process.fixtures.ts';
 import { Ledger, keepSending, reckon, type Reckoning } from './sending.fixtures.ts';
 
-const KILLS = 200;
+/** HUD_KILLS makes a shorter or longer run of it. */
+const KILLS = Number(process.env.HUD_KILLS ?? 200);
 const SENDERS = 4;
 /** Between a start and the kill, in milliseconds: from before the first answer to the middle of the stream. */
 const MOST_ALIVE_MS = 500;

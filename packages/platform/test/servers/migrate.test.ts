@@ -80,7 +80,9 @@ async function shown(platform: TestPlatform, key: string, { job, trace, ended, t
   return answers;
 }
 
-test.skipIf(whyNoPostgres)('SQLite and a folder, to PostgreSQL and S3, to SQLite and a folder: the last is the first', async () => {
+const NAME = 'SQLite and a folder, to PostgreSQL and S3, to SQLite and a folder: the last is the first';
+
+test.skipIf(whyNoPostgres)(`${NAME}${whyNoPostgres === undefined ? '' : ` (${whyNoPostgres})`}`, async () => {
   await using place = await workplace();
   await using servers = await ownStorage();
   const {

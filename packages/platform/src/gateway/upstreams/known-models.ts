@@ -4,7 +4,7 @@
  */
 import type { ModelPrice, ServedModel } from '../seams.ts';
 
-/** Prices in USD per million tokens, as the vendors' pages and LiteLLM's table had them alike on 2026-11-21. */
+/** Prices in USD per million tokens, of November 2026: LiteLLM's public table, compared with vendors' pages where those could be read. */
 interface Known {
   modelName: string;
   name: string;

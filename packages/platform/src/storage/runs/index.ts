@@ -5,8 +5,8 @@
  * @module
  */
 export { requestCancel, type CancelledRun, type CancelScope } from './cancel-runs.ts';
-export { endRun, isOpen, SILENT, type RunEnd, type RunFault } from './end-run.ts';
-export { openCursor, pageOf, type Paged } from './pages.ts';
+export { endRun, isOpen, type RunEnd, type RunFault } from './end-run.ts';
+export { type Paged } from './pages.ts';
 export { countJobs, findJob, jobSums, listJobs, type JobPage, type JobRow, type JobSums } from './read-jobs.ts';
 export { countRuns, findRun, getRun, listRuns, modelUse, supersededBy, type ModelUse, type RunPage, type RunRow } from './read-runs.ts';
 export { enterJob, ownJob, REPORTED, settleJob, type JobEnter, type JobTouch } from './reported-jobs.ts';
