@@ -14,8 +14,8 @@ async function suite(name: string | undefined): Promise<{ test: object }[]> {
 
 /** The platform's tests once more, on other storage. */
 async function onServers({ test }: { test: object }): Promise<{ test: object }> {
-  const { whyNoPostgres } = await import('./packages/platform/src/storage/postgres.fixtures.ts');
-  const everywhere = ['packages/platform/test/*.test.ts', 'packages/platform/src/api/{*,pages/*}.test.ts'];
+  const { whyNoPostgres } = await import('./packages/platform/src/storage/postgres/postgres.fixtures.ts');
+  const everywhere = ['packages/platform/test/*.test.ts', 'packages/platform/src/api/{runs,live,accounts,gate,pages,registry}/*.test.ts'];
   const include = ['packages/platform/test/servers/*.test.ts', ...(whyNoPostgres === undefined ? everywhere : [])];
   // These are about HTTP, browsers and processes, or begin databases of their own.
   const exclude = ['routes-fuzz', 'machine-faults', 'http-hostile', 'browser-safety', 'openapi'].map((name) => `**/${name}.test.ts`);

@@ -155,7 +155,10 @@ async function lighten(path: string, helpers: readonly string[]): Promise<void> 
 }
 
 async function dependencies(pkg: string): Promise<string[]> {
-  const manifest = JSON.parse(await readFile(join(folderOf(pkg), 'package.json'), 'utf8')) as Record<string, Record<string, string> | undefined>;
+  const manifest = JSON.parse(await readFile(join(folderOf(pkg), 'package.json'), 'utf8')) as Record<
+    string,
+    Record<string, string> | undefined
+  >;
   return ['dependencies', 'optionalDependencies', 'peerDependencies'].flatMap((kind) => Object.keys(manifest[kind] ?? {}));
 }
 
@@ -177,7 +180,14 @@ function projectOf(name: string): string {
 }
 
 async function declare({ name }: Package, outDir: string): Promise<void> {
-  const { code, output } = await runTool('tsc', ['-p', projectOf(name), '--outDir', outDir, '--pretty', process.stderr.isTTY ? 'true' : 'false']);
+  const { code, output } = await runTool('tsc', [
+    '-p',
+    projectOf(name),
+    '--outDir',
+    outDir,
+    '--pretty',
+    process.stderr.isTTY ? 'true' : 'false',
+  ]);
   if (code === 0) return;
   process.stderr.write(output);
   throw new BuildError(

@@ -9,7 +9,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { PlatformClient } from '../../packages/hud/src/api-client/index.ts';
 import { nodeHost } from '../../packages/hud/src/host/node.ts';
 import { openStore } from '../../packages/hud/src/store/index.ts';
-import { Exporter } from '../../packages/hud/src/telemetry/exporter.ts';
+import { Exporter } from '../../packages/hud/src/telemetry/export/exporter.ts';
 import type { Span } from '../../packages/hud/src/protocol/trace.ts';
 import { answer } from '../worker.ts';
 

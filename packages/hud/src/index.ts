@@ -47,5 +47,5 @@ export { type Button, type Frame, type Point, type ScreenDriver, type Size } fro
 export { Client, Run, Trace, connect, type ConnectOptions, type RunEnd } from './client/index.ts';
 export { createAgent, defineAgent, type Agent, type AgentContext, type AgentFunction, type AgentLike } from './agents/index.ts';
 export { openStore, type Store } from './store/index.ts';
-export * as telemetry from './telemetry/control.ts';
+export * as telemetry from './telemetry/export/control.ts';
 export { HudError, Task, float, isHudError, type ErrorCode, type Grade, type RunClass, type RuntimeConfig } from './protocol/index.ts';

@@ -2,7 +2,7 @@
 import type { Store } from 'hud/store';
 import type { Config } from './config.ts';
 import type { Authority, Door } from './caller.ts';
-import type { BlobFiles } from './storage/blob-files.ts';
+import type { BlobFiles } from './storage/blobs/blob-files.ts';
 import type { Db } from './storage/database.ts';
 import type { Models } from './gateway/upstreams/models.ts';
 import type { Hub } from './hub.ts';

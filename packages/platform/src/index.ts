@@ -5,5 +5,5 @@
  * @module
  */
 export { Config, describeConfig, readConfig } from './config.ts';
-export { moveRecord } from './storage/move.ts';
+export { moveRecord } from './storage/move/move.ts';
 export { startPlatform, type Platform, type PlatformOptions } from './server.ts';

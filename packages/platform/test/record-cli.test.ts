@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { LETTERS, workplace } from '../../hud/src/cli/testing.ts';
-import { startReporting, type Reporting } from '../src/api/reporting.fixtures.ts';
+import { startReporting, type Reporting } from '../src/api/runs/reporting.fixtures.ts';
 
 const T1 = '03dd2a73d3df4d10a54ae3d87c2d530d';
 const T2 = 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa2';

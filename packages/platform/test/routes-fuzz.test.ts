@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc, { type Arbitrary } from 'fast-check';
 import { tempDir } from 'hud/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startPostgres, whyNoPostgres } from '../src/storage/postgres.fixtures.ts';
+import { startPostgres, whyNoPostgres } from '../src/storage/postgres/postgres.fixtures.ts';
 import { hostileText, INSIDES, MUTATIONS, nearly, shooter, type Hit, type JsonSchema, type Shot } from './hostile.fixtures.ts';
 import { beginPlatform, type Tenant, type TestPlatform } from './tenant.ts';
 import { fillTeam, UPSTREAMS } from './tenants.fixtures.ts';

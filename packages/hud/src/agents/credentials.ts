@@ -1,7 +1,7 @@
 /** Whose key opens a model: what the caller passed, the vendor's own, or the gateway's. */
 import { HudError } from '../protocol/errors.ts';
 import { gatewayUrl, readSetting } from '../host/settings.ts';
-import { rememberSecret } from '../telemetry/secrets.ts';
+import { rememberSecret } from '../telemetry/redaction/secrets.ts';
 
 export interface Vendor {
   /** For messages: `Claude`, `OpenAI`. */

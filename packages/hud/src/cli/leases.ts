@@ -5,7 +5,7 @@ import { encode } from '../protocol/codec.ts';
 import { stringifyJson, type JsonObject } from '../protocol/json.ts';
 import { Lease } from '../protocol/record.ts';
 import { JOB_LEASE, listOrphans, type Store } from '../store/index.ts';
-import { REPORT_LEASE } from '../telemetry/report-lease.ts';
+import { REPORT_LEASE } from '../telemetry/export/report-lease.ts';
 import type { Context } from './command.ts';
 import { isoTime, shortId, withTimes } from './record-rows.ts';
 import { table } from './terminal/table.ts';

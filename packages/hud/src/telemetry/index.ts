@@ -4,9 +4,9 @@
  * Start with `span.ts`, then `exporter.ts`.
  * @module
  */
-export { Exporter } from './exporter.ts';
-export { type FollowOptions, type ReportCounters, type ShipOptions } from './exporter-contract.ts';
-export { type JobReport, type ReportListener } from './job-report.ts';
-export { closeExporters, openExporter, reportTarget, type ReportTarget } from './reporting.ts';
+export { Exporter } from './export/exporter.ts';
+export { type FollowOptions, type ReportCounters, type ShipOptions } from './export/exporter-contract.ts';
+export { type JobReport, type ReportListener } from './export/job-report.ts';
+export { closeExporters, openExporter, reportTarget, type ReportTarget } from './export/reporting.ts';
 export { localFiles } from './local-file.ts';
 export { FILES_SCHEMA, filesSpan, spanStep, stepSpan } from './span.ts';

@@ -7,7 +7,7 @@ import type { Caller } from '../caller.ts';
 import { Fault } from '../fault.ts';
 import { Load } from './ingest/load.ts';
 import { holding, readBody, readBytes } from './request-body.ts';
-import { whileKnown } from './standing.ts';
+import { whileKnown } from './accounts/standing.ts';
 
 export interface Call<S extends api.RouteSpec> {
   params: api.Params<S>;

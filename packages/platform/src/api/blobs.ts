@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { api } from 'hud/protocol';
 import type { Context } from '../context.ts';
 import { Fault, absent } from '../fault.ts';
-import { claimBlobs, claimedOf, findClaim } from '../storage/claims.ts';
+import { claimBlobs, claimedOf, findClaim } from '../storage/blobs/claims.ts';
 import type { Router } from './bind.ts';
 
 /** What a browser may show on the platform's own pages: formats that carry no script. */

@@ -1,21 +1,21 @@
 /** Every group of routes, in the order of the reference. */
 import type { Context } from '../context.ts';
-import { addAccountRoutes } from './accounts.ts';
-import { addJobRoutes } from './jobs.ts';
-import { addLiveRoutes } from './live.ts';
-import { addReportingRoutes } from './reporting.ts';
-import { addRolloutRoutes } from './rollouts.ts';
-import { addTraceRoutes } from './traces.ts';
-import { keepSweeping } from './sweep.ts';
+import { addAccountRoutes } from './accounts/accounts.ts';
+import { addJobRoutes } from './runs/jobs.ts';
+import { addLiveRoutes } from './live/live.ts';
+import { addReportingRoutes } from './runs/reporting.ts';
+import { addRolloutRoutes } from './runs/rollouts.ts';
+import { addTraceRoutes } from './runs/traces.ts';
+import { keepSweeping } from './runs/sweep.ts';
 import { addRecordPages } from './pages/record.ts';
-import { addProjectRoutes } from './projects.ts';
+import { addProjectRoutes } from './accounts/projects.ts';
 import type { Router } from './bind.ts';
 import { addBlobRoutes } from './blobs.ts';
 import { addIngestRoutes } from './ingest/index.ts';
-import { addTasksetRoutes } from './tasksets.ts';
-import { addRegistryRoutes } from './registry.ts';
-import { addModelRoutes } from './models.ts';
-import { addQaRoutes } from './qa.ts';
+import { addTasksetRoutes } from './registry/tasksets.ts';
+import { addRegistryRoutes } from './registry/registry.ts';
+import { addModelRoutes } from './registry/models.ts';
+import { addQaRoutes } from './qa/routes.ts';
 import { addUsageRoutes } from './usage.ts';
 import { addUsageEventRoutes } from './usage-events.ts';
 

@@ -2,14 +2,14 @@
 import { HudError } from 'hud/protocol';
 import { openStore, type Store } from 'hud/store';
 import type { Config } from '../config.ts';
-import type { BlobFiles } from './blob-files.ts';
+import type { BlobFiles } from './blobs/blob-files.ts';
 import { openDatabase, type Db } from './database.ts';
-import { openFolder } from './folder-blobs.ts';
-import { assertWhole } from './move-mark.ts';
-import { PostgresDatabase } from './postgres-database.ts';
-import { postgresError } from './postgres-errors.ts';
-import { PostgresStore } from './postgres-store.ts';
-import { openBucket, type Bucket } from './s3-blobs.ts';
+import { openFolder } from './blobs/folder-blobs.ts';
+import { assertWhole } from './move/mark.ts';
+import { PostgresDatabase } from './postgres/database.ts';
+import { postgresError } from './postgres/errors.ts';
+import { PostgresStore } from './postgres/store.ts';
+import { openBucket, type Bucket } from './blobs/s3-blobs.ts';
 import type { Dialect } from './schema/index.ts';
 
 export interface Storage {

@@ -1,5 +1,5 @@
 /** Troubles of a database that go by themselves, whichever it is. */
-import { isCollision, isLost } from './postgres-errors.ts';
+import { isCollision, isLost } from './postgres/errors.ts';
 
 /** Of SQLite: busy, locked, full. */
 const SQLITE = [5, 6, 13];

@@ -1,7 +1,7 @@
 /** Several statements as one. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Db } from './database.ts';
-import { isCollision, isTaken } from './postgres-errors.ts';
+import { isCollision, isTaken } from './postgres/errors.ts';
 
 const MAX_TRIES = 10;
 /** Longest pause before the second try, in milliseconds; each later one may take twice as long, up to a tenth of a second. */

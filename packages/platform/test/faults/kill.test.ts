@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
-import { startPostgres, whyNoPostgres } from '../../src/storage/postgres.fixtures.ts';
+import { startPostgres, whyNoPostgres } from '../../src/storage/postgres/postgres.fixtures.ts';
 import { Processes, freePort, prepare } from './process.fixtures.ts';
 import { Ledger, keepSending, reckon, type Reckoning } from './sending.fixtures.ts';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test, vi } from 'vitest';
 import { readConfig } from '../../src/config.ts';
-import { startPostgres, whyNoPostgres } from '../../src/storage/postgres.fixtures.ts';
+import { startPostgres, whyNoPostgres } from '../../src/storage/postgres/postgres.fixtures.ts';
 import { startSetup, type Setup } from '../ingest.fixtures.ts';
 import { Ledger, keepSending, reckon } from './sending.fixtures.ts';
 

@@ -4,8 +4,8 @@ import type { TestProject } from 'vitest/node';
 import { tempDir } from '../../../hud/src/testing/temp-dir.ts';
 import { readConfig } from '../../src/config.ts';
 import { openStorage } from '../../src/storage/open.ts';
-import { startPostgres, whyNoPostgres } from '../../src/storage/postgres.fixtures.ts';
-import { startS3 } from '../../src/storage/s3.fixtures.ts';
+import { startPostgres, whyNoPostgres } from '../../src/storage/postgres/postgres.fixtures.ts';
+import { startS3 } from '../../src/storage/blobs/s3.fixtures.ts';
 
 export interface Servers {
   /** Of PostgreSQL, with the database from which others are made. */

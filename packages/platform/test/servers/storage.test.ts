@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { whyNoPostgres } from '../../src/storage/postgres.fixtures.ts';
+import { whyNoPostgres } from '../../src/storage/postgres/postgres.fixtures.ts';
 import { ownPlatform } from '../platform.fixtures.ts';
 
 test.skipIf(whyNoPostgres)(

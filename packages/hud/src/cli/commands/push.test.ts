@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { countingPlatform } from '../../telemetry/exporter.fixtures.ts';
+import { countingPlatform } from '../../telemetry/export/exporter.fixtures.ts';
 import { LETTERS, workplace } from '../testing.ts';
 
 test('a job is told with its page while a platform is set, and is there in the end', async () => {

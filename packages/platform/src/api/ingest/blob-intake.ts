@@ -2,7 +2,7 @@
 import { stringifyJson } from 'hud/protocol';
 import { quoteText, readReference, takeBlobs, unquoteText, type SpanBlob, type SpanRow } from 'hud/store';
 import type { Context } from '../../context.ts';
-import { claimBlobs, claimedOf } from '../../storage/claims.ts';
+import { claimBlobs, claimedOf } from '../../storage/blobs/claims.ts';
 import { Recent } from './recent.ts';
 import type { ReadSpan } from './span.ts';
 

@@ -7,7 +7,7 @@ import { Fault } from '../../fault.ts';
 import { decideDevice, pendingDevice, withDash } from '../../storage/accounts/device-codes.ts';
 import { getMember, getTeam } from '../../storage/accounts/teams.ts';
 import type { Router } from '../bind.ts';
-import { limitsOf } from '../keys.ts';
+import { limitsOf } from '../accounts/keys.ts';
 import { readForm } from './login.ts';
 import { goTo, page, plain } from './page.ts';
 

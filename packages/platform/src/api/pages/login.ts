@@ -7,8 +7,8 @@ import { Fault } from '../../fault.ts';
 import { endSession, openSession, peekLoginToken, takeLoginToken, type Member } from '../../storage/accounts/sessions.ts';
 import { getMember, getTeam } from '../../storage/accounts/teams.ts';
 import type { Call, Router } from '../bind.ts';
-import { isLoopbackHost, originOf } from '../origin.ts';
-import { isHttps, readSession, writeSession } from '../session-cookie.ts';
+import { isLoopbackHost, originOf } from '../gate/origin.ts';
+import { isHttps, readSession, writeSession } from '../gate/session-cookie.ts';
 import { goTo, page, safePath, type Html } from './page.ts';
 
 const MAX_FORM = 16_384;

@@ -5,10 +5,10 @@ import type { Caller } from '../../caller.ts';
 import type { Context } from '../../context.ts';
 import { jobSums, listJobs, listRuns, modelUse } from '../../storage/runs/index.ts';
 import type { Router } from '../bind.ts';
-import { eventsOf } from '../events.ts';
-import { requireJob } from '../jobs.ts';
-import { requireRun } from '../traces.ts';
-import { jobItem, runItem } from '../traces-view.ts';
+import { eventsOf } from '../runs/events.ts';
+import { requireJob } from '../runs/jobs.ts';
+import { requireRun } from '../runs/traces.ts';
+import { jobItem, runItem } from '../runs/traces-view.ts';
 import { goTo, page, plain, type Html } from './page.ts';
 
 const MOST_JOBS = 100;

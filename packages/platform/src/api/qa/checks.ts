@@ -1,6 +1,6 @@
 /** What QA can tell without a model: each check is a fact about the rows, the manifest or the recorded runs. */
 import { isPlainObject, normalizeEnvironmentName, parseJson, pythonJson, uuid5, type JsonObject, type api } from 'hud/protocol';
-import { argsSchema, manifestCheck } from '../manifest-check.ts';
+import { argsSchema, manifestCheck } from '../registry/manifest-check.ts';
 import type { EnvironmentSubject, TasksetSubject } from '../../storage/qa/subjects.ts';
 import type { Evidence } from './evidence.ts';
 import { finding } from './findings.ts';

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { tempDir } from 'hud/testing';
 import { recordedCalls } from '../../storage/ledger/recorded.ts';
 import { portions } from '../../storage/ledger/portions.ts';
-import { startPostgres, whyNoPostgres } from '../../storage/postgres.fixtures.ts';
+import { startPostgres, whyNoPostgres } from '../../storage/postgres/postgres.fixtures.ts';
 import type { RecordedCallBytes } from './call-writer-thread.ts';
 import { openCallWriter } from './call-writer.ts';
 import { storageIn } from './ledger.fixtures.ts';

@@ -6,7 +6,7 @@ import { tempDir } from 'hud/testing';
 import { afterAll, describe, expect, test } from 'vitest';
 import { sumCalls, totalOfCalls, writeCalls } from '../../storage/ledger/calls.ts';
 import type { BudgetName } from '../../storage/ledger/budgets.ts';
-import { startPostgres, whyNoPostgres } from '../../storage/postgres.fixtures.ts';
+import { startPostgres, whyNoPostgres } from '../../storage/postgres/postgres.fixtures.ts';
 import { openLog } from '../../log.ts';
 import { PAID, TEAM, ledgerOn, makeCall, modelCall, storageIn } from './ledger.fixtures.ts';
 import { LedgerWriter } from './ledger-writer.ts';

@@ -5,7 +5,7 @@ import { openStore } from 'hud/store';
 import { tempDir, type TempDir } from 'hud/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openDatabase, type Db } from '../database.ts';
-import { startPostgres, whyNoPostgres, type Cluster } from '../postgres.fixtures.ts';
+import { startPostgres, whyNoPostgres, type Cluster } from '../postgres/postgres.fixtures.ts';
 import { createDeviceCode, decideDevice, pendingDevice, pollDevice } from './device-codes.ts';
 import { firstKey, loginLink } from './first-key.ts';
 import { createKey, listKeys, liveKey, revokeKey, touchKey } from './keys.ts';

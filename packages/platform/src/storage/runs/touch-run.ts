@@ -2,7 +2,7 @@
 import { normalizeTraceId } from 'hud/protocol';
 import { sql } from 'kysely';
 import type { Db } from '../database.ts';
-import { isTaken } from '../postgres-errors.ts';
+import { isTaken } from '../postgres/errors.ts';
 import { ownJob, settleJob } from './reported-jobs.ts';
 
 export interface RunTouch {
