@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { decode } from '../protocol/codec.ts';
 import { HudError, messageOf } from '../protocol/errors.ts';
 import { parseJson } from '../protocol/json.ts';
+import { MODEL_ALIASES } from '../protocol/model-aliases.ts';
 import { gatewayUrl, readSetting } from '../host/settings.ts';
 import { Price } from './config.ts';
 
@@ -35,18 +36,6 @@ export interface Resolved {
   /** Only the gateway has it. */
   via?: 'gateway';
 }
-
-const ALIASES: Record<string, string> = {
-  'deepseek-v4': 'deepseek/deepseek-v4-pro',
-  'deepseek-v4-pro': 'deepseek/deepseek-v4-pro',
-  'deepseek-v4-flash': 'deepseek/deepseek-v4-flash',
-  'glm-5.2': 'z-ai/glm-5.2',
-  'kimi-2.6': 'moonshotai/kimi-k2.6',
-  'kimi-k2.6': 'moonshotai/kimi-k2.6',
-  'minimax-m3': 'MiniMax-M3',
-  'minimax-m2.7': 'MiniMax-M2.7',
-  'minimax-m2.5': 'MiniMax-M2.5',
-};
 
 /** Families whose API is known by name; everything else needs a catalogue. */
 const PREFIXES: readonly [RegExp, AgentType][] = [
@@ -81,7 +70,7 @@ export function priceOf(model: string | undefined, file?: string): Price | undef
 function byName(name: string): Resolved | undefined {
   const type = name.toLowerCase().replace('-', '_');
   if (isAgentType(type)) return { type };
-  const model = ALIASES[name.toLowerCase()] ?? name;
+  const model = MODEL_ALIASES[name.toLowerCase()] ?? name;
   const known = model === name ? PREFIXES.find(([pattern]) => pattern.test(name))?.[1] : 'openai_compatible';
   if (known === undefined) return undefined;
   return { type: known, model, ...(known === 'openai_compatible' && isGatewayOnly() ? { via: 'gateway' as const } : {}) };
@@ -97,7 +86,7 @@ export function isAgentType(value: string): value is AgentType {
 }
 
 function find(name: string, models: readonly CatalogueModel[]): CatalogueModel | undefined {
-  const meant = ALIASES[name.toLowerCase()] ?? name;
+  const meant = MODEL_ALIASES[name.toLowerCase()] ?? name;
   return models.find(({ id, name: shown, modelName }) =>
     [id, shown, modelName].some((candidate) => candidate === name || candidate === meant),
   );
@@ -174,7 +163,9 @@ async function download(url: string, key: string): Promise<CatalogueModel[]> {
 
 function unknownAgent(name: string, models: readonly CatalogueModel[]): HudError {
   const names = new Set(
-    [...AGENT_TYPES, ...Object.keys(ALIASES), ...models.flatMap((m) => [m.modelName, m.name, m.id])].filter((n) => typeof n === 'string'),
+    [...AGENT_TYPES, ...Object.keys(MODEL_ALIASES), ...models.flatMap((m) => [m.modelName, m.name, m.id])].filter(
+      (n) => typeof n === 'string',
+    ),
   );
   const near = [...names]
     .map((candidate) => ({ candidate, ratio: similarity(name.toLowerCase(), candidate.toLowerCase()) }))

@@ -33,6 +33,7 @@ export { dashedUuid, isPathComponent, normalizeEnvironmentName, normalizeTraceId
 export { Float, compareCodePoints, float, isPlainObject, parseJson, pythonJson, stringifyJson, type JsonObject } from './json.ts';
 export * as messages from './messages.ts';
 export { JOB_STATUS, JobRecord, Lease, RunError, RunFinish, RunRecord, RunStart, TaskRecord } from './record.ts';
+export { MODEL_ALIASES } from './model-aliases.ts';
 export { RuntimeConfig, mergeRuntimeConfig } from './runtime.ts';
 export { diffTasks, taskSignature, type SyncPlan } from './sync.ts';
 export { AgentConfig, Task, TaskRow, isTask, type TaskInit } from './task.ts';

@@ -1,6 +1,6 @@
 /** Which model a request means and which server has it: the file's models, aliases, then the vendors' well-known names. */
 import type { IncomingHttpHeaders } from 'node:http';
-import { HudError, messageOf, uuid5 } from 'hud/protocol';
+import { HudError, MODEL_ALIASES, messageOf, uuid5 } from 'hud/protocol';
 import type { Config } from '../../config.ts';
 import type { Log } from '../../log.ts';
 import { KNOWN_MODELS, knownModel } from './known-models.ts';
@@ -27,19 +27,6 @@ export interface Models {
   upstream(name: string): Upstream | undefined;
   close(): void;
 }
-
-/** The package's short names for models of vendors that are reached through others. */
-const ALIASES: Readonly<Record<string, string>> = {
-  'deepseek-v4': 'deepseek/deepseek-v4-pro',
-  'deepseek-v4-pro': 'deepseek/deepseek-v4-pro',
-  'deepseek-v4-flash': 'deepseek/deepseek-v4-flash',
-  'glm-5.2': 'z-ai/glm-5.2',
-  'kimi-2.6': 'moonshotai/kimi-k2.6',
-  'kimi-k2.6': 'moonshotai/kimi-k2.6',
-  'minimax-m3': 'MiniMax-M3',
-  'minimax-m2.7': 'MiniMax-M2.7',
-  'minimax-m2.5': 'MiniMax-M2.5',
-};
 
 /** By the beginning of the name: whose model it is, and what that server calls it. */
 const FAMILIES: readonly { pattern: RegExp; vendor: Vendor; upstreamModel: (name: string) => string }[] = [
@@ -111,7 +98,7 @@ class Directory {
   find(name: string): ServedModel | undefined {
     const asked = this.#byName.get(name);
     if (asked !== undefined) return asked;
-    const alias = ALIASES[name.toLowerCase()];
+    const alias = MODEL_ALIASES[name.toLowerCase()];
     return alias === undefined ? undefined : this.#byName.get(alias);
   }
 
@@ -126,7 +113,7 @@ class Directory {
 
   /** By the name's beginning, at the first vendor that there is a key for. */
   #guess(name: string, callers: (vendor: Vendor) => Upstream | undefined): ServedModel | undefined {
-    const meant = ALIASES[name.toLowerCase()] ?? name;
+    const meant = MODEL_ALIASES[name.toLowerCase()] ?? name;
     const family = FAMILIES.find(
       ({ pattern, vendor }) => pattern.test(meant) && (callers(vendor) !== undefined || this.upstreams.has(vendor)),
     );
@@ -144,7 +131,7 @@ class Directory {
 
   #unknown(name: string, model: ServedModel | undefined): Refusal {
     const shown = name.length > 100 ? `${name.slice(0, 100)}…` : name;
-    const needed = FAMILIES.find(({ pattern }) => pattern.test(ALIASES[name.toLowerCase()] ?? name))?.vendor ?? model?.upstream;
+    const needed = FAMILIES.find(({ pattern }) => pattern.test(MODEL_ALIASES[name.toLowerCase()] ?? name))?.vendor ?? model?.upstream;
     const near = this.#near(name);
     const hint =
       needed !== undefined && !this.upstreams.has(needed)
@@ -156,7 +143,7 @@ class Directory {
   }
 
   #near(name: string): string[] {
-    const names = [...new Set([...this.models.map(({ modelName }) => modelName), ...Object.keys(ALIASES)])];
+    const names = [...new Set([...this.models.map(({ modelName }) => modelName), ...Object.keys(MODEL_ALIASES)])];
     return names
       .map((other) => ({ other, likeness: likeness(name.toLowerCase().slice(0, 100), other.toLowerCase()) }))
       .filter((pair) => pair.likeness >= 0.5)
