@@ -1,7 +1,9 @@
 /** How the process is, and what it can do. */
+import { setTimeout as wait } from 'node:timers/promises';
 import { api } from 'hud/protocol';
 import { sql } from 'kysely';
 import type { Context } from '../context.ts';
+import { Fault } from '../fault.ts';
 import type { Router } from './bind.ts';
 import { openApiDocument } from './openapi.ts';
 
@@ -17,16 +19,18 @@ export function addHealthRoutes(router: Router, context: Context, version: strin
   router.on(api.health.openapi, async () => Response.json(openApiDocument(router.routes, { version, url: context.url })));
 }
 
-async function readiness({ db, blobs, closing }: Context): Promise<{ status: 'ready' | 'not_ready'; reason?: string }> {
-  if (closing.aborted) return { status: 'not_ready', reason: 'shutting down' };
+/** @throws Fault 503 */
+async function readiness({ db, blobs, closing }: Context): Promise<{ status: 'ready' }> {
+  if (closing.aborted) throw new Fault(503, 'The platform is shutting down.', { retryAfter: 5 });
+  const controller = new AbortController();
+  const late = wait(READY_MS, undefined, { signal: controller.signal }).then(() => Promise.reject(new Error('no answer within 3 s')));
+  late.catch(() => {}); // aborted once the checks are done
   try {
-    const checks = Promise.all([sql`SELECT 1`.execute(db), blobs.check()]);
-    const late = new Promise((_resolve, reject) =>
-      AbortSignal.timeout(READY_MS).addEventListener('abort', () => reject(new Error('no answer within 3 s'))),
-    );
-    await Promise.race([checks, late]);
+    await Promise.race([Promise.all([sql`SELECT 1`.execute(db), blobs.check()]), late]);
     return { status: 'ready' };
-  } catch (error) {
-    return { status: 'not_ready', reason: error instanceof Error ? error.message : 'the database does not answer' };
+  } catch (cause) {
+    throw new Fault(503, 'The database or the store of blobs does not answer.', { retryAfter: 2, cause });
+  } finally {
+    controller.abort();
   }
 }

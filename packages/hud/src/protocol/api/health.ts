@@ -13,9 +13,9 @@ export const health = route({
 export const ready = route({
   method: 'GET',
   path: '/readyz',
-  summary: 'Can it serve: is its database reachable, and is it not shutting down? 503 when not',
+  summary: 'Can it serve: are its database and its blobs reachable, and is it not shutting down? 503 when not',
   access: 'anyone',
-  reply: z.object({ status: z.enum(['ready', 'not_ready']), reason: z.string().optional() }),
+  reply: z.object({ status: z.literal('ready') }),
 });
 
 export const metrics = route({
