@@ -4,8 +4,10 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { readSetting } from '../../host/settings.ts';
+import { openPlatform } from '../../api-client/index.ts';
+import { platformSettings, readSetting } from '../../host/settings.ts';
 import { nodeHost } from '../../host/node.ts';
+import { accounts } from '../../protocol/api/index.ts';
 import { isHudError, messageOf } from '../../protocol/errors.ts';
 import { DEFAULT_PORT } from '../../protocol/messages.ts';
 import type { Context } from '../command.ts';
@@ -28,7 +30,7 @@ export async function examine(context: Context): Promise<Finding[]> {
     record(context),
     cache(),
     keys(),
-
+    ...platform(),
     port(),
     tool('bubblewrap', 'bwrap', ['--version'], 'Install bubblewrap: shells that environments offer are isolated with it.'),
     tool('chromium', 'chromium', ['--version'], 'Install chromium: the browser that environments offer with env.chromium().'),
@@ -117,6 +119,24 @@ async function cache(): Promise<Finding> {
     };
   } finally {
     await rm(probe, { force: true }).catch(() => {}); // it was not written then
+  }
+}
+
+const PLATFORM_MS = 3_000;
+
+/** Nothing where none is set: it is an offer, not a need. */
+function platform(): Promise<Finding>[] {
+  const { apiUrl } = platformSettings();
+  return apiUrl === undefined ? [] : [reachable(apiUrl)];
+}
+
+async function reachable(url: string): Promise<Finding> {
+  try {
+    const { team, role } = await openPlatform().call(accounts.me, {}, { retries: 0, timeoutMs: PLATFORM_MS });
+    return { name: 'platform', level: 'ok', detail: literalLine(`${url}, as ${role} of ${team.name}`) };
+  } catch (error) {
+    const advice = isHudError(error) ? error.hint : undefined;
+    return { name: 'platform', level: 'warn', detail: literalLine(messageOf(error)), ...(advice === undefined ? {} : { advice }) };
   }
 }
 
