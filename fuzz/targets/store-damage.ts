@@ -18,7 +18,7 @@ export type Step =
   /** Makes the log's checksums right again. */
   | { do: 'seal' };
 
-const PAGE = 4_096;
+const PAGE = 8_192;
 const HEX = [
   '00',
   'ff',

@@ -8,8 +8,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import { damaged } from './store-errors.ts';
 
 const LOG_HEADER_BYTES = 32;
-/** Takes some 1 ms; larger ones are left to {@link checkWhole}. */
-const SMALL_BYTES = 512 * 1024;
+/** Takes some 2 ms; larger ones are left to {@link checkWhole}. */
+const SMALL_BYTES = 1024 * 1024;
 
 /** Is there a log with something in it: because the last writer did not close the record, or still writes? */
 export function hasLog(location: string): boolean {

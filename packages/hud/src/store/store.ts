@@ -62,7 +62,7 @@ export interface SpanFeed {
  *
  * A file that is refused stays as it was. Damage is told where it is met: a page that can't be one, a row that is
  * none, an index that contradicts its table. A record that was not closed is checked whole when it is opened, up
- * to 512 KiB; any is by `checkWhole`, which `hud doctor` runs. What no opening sees: in a record that is larger or
+ * to 1 MiB; any is by `checkWhole`, which `hud doctor` runs. What no opening sees: in a record that is larger or
  * was closed, rows that an index lacks. What nothing sees, because SQLite keeps no checksums: values that changed
  * into others that are as good.
  *

@@ -35,7 +35,9 @@ test('a platform that is set is asked who one is, and one that is away is a warn
   const platform = createServer((request, response) => {
     const isKnown = request.headers.authorization === 'Bearer sk-hud-known';
     const me = { user: null, team: { id: 'ab', name: 'lab' }, role: 'member', scopes: ['read'], key: null };
-    response.writeHead(isKnown ? 200 : 401, { 'content-type': 'application/json' }).end(JSON.stringify(isKnown ? me : { detail: 'unknown' }));
+    response
+      .writeHead(isKnown ? 200 : 401, { 'content-type': 'application/json' })
+      .end(JSON.stringify(isKnown ? me : { detail: 'unknown' }));
   });
   await once(platform.listen(0, '127.0.0.1'), 'listening');
   const url = `http://127.0.0.1:${(platform.address() as AddressInfo).port}`;
