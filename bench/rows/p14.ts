@@ -24,7 +24,7 @@ interface Load {
 
 function sending({ traces, characters }: Load, measure: Measure): Contest {
   return {
-    what: `spans of ${characters / 1_024} KiB of ${traces} traces in turns: on disk, read back, without secrets, compressed, acknowledged by a counting server in a process of its own`,
+    what: `spans of ${characters / 1_024} KiB of ${traces} traces in turns: on disk, read back, without secrets, acknowledged by a counting server in a process of its own`,
     reference: 'bare Node: the same as JSON from memory to the same server, 1,000 a request, one after another',
     warmUps: 1,
     measures: [

@@ -232,16 +232,16 @@ class Dispatcher {
   #makeRun(slot: Slot): Run {
     const { job, host, emit, replay } = this.#batch;
     const traceId = host.randomHex(16);
+    const isKept = job.store !== undefined || this.#local !== undefined;
     const append = (span: Span): void => {
       job.store?.appendSpan(span);
       this.#local?.(span);
     };
     const onStep = (step: Step): void => {
-      append(stepSpan(step, { traceId }, host));
+      if (isKept) append(stepSpan(step, { traceId }, host));
       emit({ type: 'step', job, run, step });
     };
     const fileSink = (report: FileReport): void => append(filesSpan(report, { traceId }, host));
-    const isKept = job.store !== undefined || this.#local !== undefined;
     const trace = new Trace(traceId, { sink: onStep, now: () => host.now(), ...(isKept ? { fileSink } : {}) });
     const { task, repeat, attempt, groupId } = slot;
     const run: Run = new Run({
