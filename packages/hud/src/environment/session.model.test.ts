@@ -187,8 +187,11 @@ describe('under random concurrent histories', () => {
     const onPlayed = (calls: readonly Call[]): void => {
       for (const call of calls) seen.add(kindOf(call, calls));
     };
-    const found = await hunt(1_000, { ...inMemory, onPlayed }, true);
-    expect(found.failed, report(found)).toBe(false);
+    // The rarest come up once in some hundred histories: a sample that has none is followed by another.
+    for (let round = 0; round < 5 && !EVERYTHING.every((kind) => seen.has(kind)); round += 1) {
+      const found = await hunt(1_000, { ...inMemory, onPlayed }, true);
+      expect(found.failed, report(found)).toBe(false);
+    }
     expect([...seen].toSorted()).toEqual(expect.arrayContaining(EVERYTHING));
   });
 });
