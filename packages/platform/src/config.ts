@@ -1,7 +1,7 @@
 /** Every setting of the platform, read once. `hud platform --help` lists them from here. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { HudError } from 'hud/protocol';
+import { HudError, nearest } from 'hud/protocol';
 import { z } from 'zod';
 
 const Flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1');
@@ -71,8 +71,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const known = Object.keys(Config.shape);
   for (const name of Object.keys(env)) {
     if (!name.startsWith('HUD_PLATFORM_') || known.includes(name)) continue;
+    const near = nearest(name, known);
     throw new HudError('BAD_CONFIG', `There is no setting ${name}.`, {
-      hint: `Did you mean ${nearest(name, known)}? \`hud platform --help\` lists all.`,
+      hint: `${near === undefined ? '' : `Did you mean ${near}? `}\`hud platform --help\` lists all.`,
     });
   }
   const given = Object.fromEntries(known.flatMap((name) => (env[name] === undefined || env[name] === '' ? [] : [[name, env[name]]])));
@@ -90,12 +91,4 @@ export function describeConfig(): { name: string; description: string; standard:
     const standard: unknown = schema instanceof z.ZodDefault ? schema.def.defaultValue : undefined;
     return { name, description: schema.description ?? '', standard: standard === undefined ? undefined : String(standard) };
   });
-}
-
-/** By the pairs of neighbouring letters that two names share. */
-function nearest(name: string, known: readonly string[]): string {
-  const pairs = (text: string): Set<string> => new Set(Array.from({ length: text.length - 1 }, (_, i) => text.slice(i, i + 2)));
-  const own = pairs(name);
-  const shared = (other: string): number => [...pairs(other)].filter((pair) => own.has(pair)).length / other.length;
-  return known.toSorted((a, b) => shared(b) - shared(a))[0] ?? '';
 }

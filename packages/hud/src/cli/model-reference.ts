@@ -3,7 +3,7 @@ import type { PlatformClient } from '../api-client/index.ts';
 import { list, type Model } from '../protocol/api/models.ts';
 import { hexId } from '../protocol/api/route.ts';
 import { HudError } from '../protocol/errors.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../protocol/nearest.ts';
 
 /** Sorted by name. */
 export async function allModels(client: PlatformClient): Promise<Model[]> {

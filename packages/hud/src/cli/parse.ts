@@ -2,7 +2,7 @@
 import { Command as Parser, CommanderError, Option as ParserOption } from 'commander';
 import type { Command } from './command.ts';
 import type { Entries, Entry } from './command-table.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../protocol/nearest.ts';
 import { UsageError } from './usage-error.ts';
 
 export interface Globals {

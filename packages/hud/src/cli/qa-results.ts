@@ -7,7 +7,7 @@ import { hexId } from '../protocol/api/route.ts';
 import { byName } from '../protocol/api/tasksets.ts';
 import { HudError, isHudError } from '../protocol/errors.ts';
 import { normalizeEnvironmentName } from '../protocol/ids.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../protocol/nearest.ts';
 import { literalLine } from './terminal/literal.ts';
 import { table } from './terminal/table.ts';
 import type { Terminal } from './terminal/terminal.ts';

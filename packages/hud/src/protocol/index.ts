@@ -34,6 +34,7 @@ export { Float, compareCodePoints, float, isPlainObject, parseJson, pythonJson, 
 export * as messages from './messages.ts';
 export { JOB_STATUS, JobRecord, Lease, RunError, RunFinish, RunRecord, RunStart, TaskRecord } from './record.ts';
 export { MODEL_ALIASES } from './model-aliases.ts';
+export { nearest } from './nearest.ts';
 export { RuntimeConfig, mergeRuntimeConfig } from './runtime.ts';
 export { diffTasks, taskSignature, type SyncPlan } from './sync.ts';
 export { AgentConfig, Task, TaskRow, isTask, type TaskInit } from './task.ts';

@@ -9,7 +9,7 @@ export { keepReaping, listOrphans, reap, type Reaped } from './reaper.ts';
 export { checkWhole, type CheckOptions, type Integrity } from './integrity.ts';
 export { quoteText, readReference, unquoteText, type BlobReference } from '../protocol/blob-reference.ts';
 export { openStore, type StoreOptions } from './sqlite.ts';
-export { MIN_BLOB_BYTES, putBack, takeBlobs, type SpanBlob } from './span-blobs.ts';
+export { MIN_BLOB_BYTES, putBack, putBackPage, takeBlobs, type SpanBlob } from './span-blobs.ts';
 export * as queries from './queries.ts';
 export * as statements from './statements.ts';
 export { toRow, type Cell, type Row } from './rows.ts';

@@ -80,6 +80,25 @@ export async function putBack(span: Span, load: (sha256: string) => Promise<stri
   };
 }
 
+/**
+ * {@link putBack} for a page, each blob read once.
+ * @param page `blobs` as a reader asked for them
+ */
+export async function putBackPage(
+  items: readonly { span: Span; mayRefer: boolean }[],
+  page: { blobs?: 'inline' | 'reference' },
+  load: (sha256: string) => Promise<string | undefined>,
+): Promise<Span[]> {
+  const texts = new Map<string, string | undefined>();
+  const loadOnce = async (sha256: string): Promise<string | undefined> => {
+    if (!texts.has(sha256)) texts.set(sha256, await load(sha256));
+    return texts.get(sha256);
+  };
+  const spans: Span[] = [];
+  for (const { span, mayRefer } of items) spans.push(mayRefer && page.blobs !== 'reference' ? await putBack(span, loadOnce) : span);
+  return spans;
+}
+
 type Found = SpanBlob & Pick<BlobReference, 'encoding'>;
 
 function blobOf(text: string, owner: JsonObject | undefined, key: string): Found | undefined {

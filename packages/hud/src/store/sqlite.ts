@@ -11,7 +11,7 @@ import { whileOpen } from './exit.ts';
 import * as queries from './queries.ts';
 import { RecentSpans } from './recent-spans.ts';
 import { toRow, type Row } from './rows.ts';
-import { putBack } from './span-blobs.ts';
+import { putBackPage } from './span-blobs.ts';
 import { chunksOf, insertSpans, shareOf } from './span-rows.ts';
 import { SpanQueue } from './span-queue.ts';
 import * as statements from './statements.ts';
@@ -184,14 +184,7 @@ class SqliteStore implements Store {
 
   async listSpans(traceId: string, page: SpanPage = {}): Promise<Paged<Span>> {
     const { items, ...rest } = await queries.listSpans(this.#read, traceId, page);
-    const texts = new Map<string, string | undefined>();
-    const load = async (sha256: string): Promise<string | undefined> => {
-      if (!texts.has(sha256)) texts.set(sha256, await this.#base64Of(sha256));
-      return texts.get(sha256);
-    };
-    const spans: Span[] = [];
-    for (const { span, mayRefer } of items) spans.push(mayRefer && page.blobs !== 'reference' ? await putBack(span, load) : span);
-    return { items: spans, ...rest };
+    return { items: await putBackPage(items, page, async (sha256) => await this.#base64Of(sha256)), ...rest };
   }
 
   async putBlob(bytes: Uint8Array, mediaType: string): Promise<string> {

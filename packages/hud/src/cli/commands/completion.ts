@@ -1,7 +1,7 @@
 import { defineCommand, type Command } from '../command.ts';
 import type { Entries } from '../command-table.ts';
 import { completionScript, SHELLS, type CommandWords } from '../completion-script.ts';
-import { nearest } from '../nearest.ts';
+import { nearest } from '../../protocol/nearest.ts';
 import { UsageError } from '../usage-error.ts';
 
 export const completion = defineCommand({

@@ -7,7 +7,7 @@ import { loadSource } from '../../environment/index.ts';
 import { HudError, isHudError } from '../../protocol/errors.ts';
 import { ask } from '../ask.ts';
 import type { Context } from '../command.ts';
-import { nearest } from '../nearest.ts';
+import { nearest } from '../../protocol/nearest.ts';
 import { UsageError } from '../usage-error.ts';
 import type { EvalSettings } from './settings.ts';
 

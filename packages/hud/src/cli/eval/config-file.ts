@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { decode, snakeCase } from '../../protocol/codec.ts';
 import { HudError, messageOf } from '../../protocol/errors.ts';
 import { isPlainObject, type JsonObject } from '../../protocol/json.ts';
-import { nearest } from '../nearest.ts';
+import { nearest } from '../../protocol/nearest.ts';
 
 export const CONFIG_FILE = '.hud_eval.toml';
 

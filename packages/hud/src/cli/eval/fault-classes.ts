@@ -1,6 +1,6 @@
 /** Classes of runs without a verdict, as flags name them. */
 import { RUN_CLASSES, type FaultClass } from '../../protocol/errors.ts';
-import { nearest } from '../nearest.ts';
+import { nearest } from '../../protocol/nearest.ts';
 import { UsageError } from '../usage-error.ts';
 
 export const FAULT_CLASSES: readonly FaultClass[] = RUN_CLASSES.filter((kind) => kind !== 'graded');

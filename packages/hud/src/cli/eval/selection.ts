@@ -2,7 +2,7 @@
 import type { Taskset } from '../../eval/index.ts';
 import { HudError } from '../../protocol/errors.ts';
 import type { Task } from '../../protocol/task.ts';
-import { nearest } from '../nearest.ts';
+import { nearest } from '../../protocol/nearest.ts';
 
 export interface Selection {
   all: boolean;

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { HudError, JobRecord, Lease, RunFinish, RunStart, TaskRecord, type RunError, type RunRecord, type Span } from 'hud/protocol';
 import {
-  putBack,
+  putBackPage,
   queries,
   statements,
   toRow,
@@ -155,14 +155,7 @@ export class PostgresStore implements Store {
 
   async listSpans(traceId: string, page: SpanPage = {}): Promise<Paged<Span>> {
     const { items, ...rest } = await queries.listSpans(this.#database.read, traceId, page);
-    const texts = new Map<string, string | undefined>();
-    const load = async (sha256: string): Promise<string | undefined> => {
-      if (!texts.has(sha256)) texts.set(sha256, await this.#base64Of(sha256));
-      return texts.get(sha256);
-    };
-    const spans: Span[] = [];
-    for (const { span, mayRefer } of items) spans.push(mayRefer && page.blobs !== 'reference' ? await putBack(span, load) : span);
-    return { items: spans, ...rest };
+    return { items: await putBackPage(items, page, async (sha256) => await this.#base64Of(sha256)), ...rest };
   }
 
   async putBlob(bytes: Uint8Array, mediaType: string): Promise<string> {
