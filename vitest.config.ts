@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Nothing is reported to a platform that the developer's own settings name. */
 const env = { HUD_TELEMETRY_ENABLED: 'false' };
-const shared = { env, testTimeout: 40_000, hookTimeout: 40_000, pool: 'forks' as const };
+const shared = { env, testTimeout: 40_000, hookTimeout: 90_000, pool: 'forks' as const };
 const project = (name: string, include: string[]): { test: object } => ({ test: { ...shared, name, include } });
 
 /** What runs only when it is asked for by name: see scripts/test.ts. */

@@ -20,7 +20,7 @@ beforeAll(async () => {
     expect(packed.code, packed.output).toBe(0);
   }
   tarballs = readdirSync(folder).map((name) => join(folder, name));
-}, 90_000);
+}, 180_000);
 
 afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -18,7 +18,7 @@ beforeAll(async () => {
   const packed = await runTool('npm', ['pack', '--workspace', 'hud', '--ignore-scripts', '--pack-destination', folder]);
   expect(packed.code, packed.output).toBe(0);
   tarball = join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? 'none');
-}, 60_000);
+}, 180_000);
 
 afterAll(() => rmSync(folder, { recursive: true }));
 

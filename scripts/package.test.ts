@@ -35,7 +35,7 @@ beforeAll(async () => {
     symlinkSync(join(root, 'node_modules', name), join(consumer, 'node_modules', name));
   }
   writeFileSync(join(consumer, 'package.json'), '{ "type": "module" }');
-}, 60_000);
+}, 180_000);
 
 afterAll(() => rmSync(consumer, { recursive: true }));
 
