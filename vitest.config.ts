@@ -29,7 +29,7 @@ async function onServers({ test }: { test: object }): Promise<{ test: object }> 
     'screens',
     'export',
   ];
-  const aboutEngines = ['train-cli', 'training-local', 'training-tinker', 'training-client'];
+  const aboutEngines = ['train-cli', 'training-local', 'training-tinker', 'training-client', 'training-chat'];
   const exclude = [...aboutOthers, ...aboutEngines].map((name) => `**/${name}.test.ts`);
   // Of the S3 server for tests.
   const keys = { AWS_ACCESS_KEY_ID: 'S3RVER', AWS_SECRET_ACCESS_KEY: 'S3RVER' };

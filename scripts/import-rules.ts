@@ -87,4 +87,6 @@ export const HEAVY = [
   'ssh2',
   'ws',
   '@aws-sdk/client-s3',
+  '@huggingface/jinja',
+  '@huggingface/tokenizers',
 ];

@@ -60,15 +60,34 @@ export const Config = z.object({
     .default('skyrl')
     .describe("What it is: SkyRL's server, the same with its JAX backend, or hosted Tinker. Their losses are scaled differently."),
   HUD_TINKER_TOKENIZER: z
-    .enum(['characters'])
+    .string()
     .optional()
-    .describe("How its models read text. `characters`: as the platform's own models do; no others can be read yet."),
+    .describe(
+      'How its models read text: a folder with tokenizer.json and tokenizer_config.json, or with one such folder for each model, ' +
+        "by its name. `characters`: as the platform's own models do.",
+    ),
+  HUD_TINKER_TOOL_FORMAT: z
+    .enum(['auto', 'none', 'hermes', 'qwen-xml', 'glm', 'llama-json', 'mistral', 'deepseek', 'kimi', 'harmony'])
+    .default('auto')
+    .describe('How its models call tools. `auto`: as their chat templates show.'),
   HUD_TINKER_CONTEXT_TOKENS: z.coerce.number().int().min(2).default(8192).describe('Context of its models where it does not say so.'),
   HUD_TINKER_LORA_RANK: z.coerce.number().int().min(1).max(512).default(32).describe('Rank of the adapters that it trains.'),
   HUD_TRAIN_ADVANTAGE: z
     .enum(['center', 'standardize'])
     .default('center')
     .describe("Rewards of a group count less the group's mean; also divided by its standard deviation, or not."),
+  HUD_TRAIN_KEEP_STATES: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(10)
+    .describe('Checkpoints of each model that stay fit to be trained on, newest first, beside its head and pinned ones.'),
+  HUD_TRAIN_KEEP_SAMPLERS: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(50)
+    .describe('Checkpoints of each model that stay fit to be sampled, likewise: a third of the size.'),
   OPENAI_API_KEY: z.string().optional().describe('Serves the models of OpenAI.'),
   OPENAI_BASE_URL: z.url().optional().describe('Another address for them.'),
   ANTHROPIC_API_KEY: z.string().optional().describe('Serves the models of Anthropic.'),

@@ -48,7 +48,7 @@ export interface PlatformOptions {
   /** Everybody on this machine owns the record in the folder, and nobody is asked for a key. @default false */
   isLocal?: boolean;
   /** Trains in place of the engine that the settings name; what it does is told as it goes on record. */
-  training?: Partial<Pick<TrainingSettings, 'engine' | 'onPhase'>>;
+  training?: Partial<Pick<TrainingSettings, 'engine' | 'onPhase' | 'graceMs'>>;
 }
 
 /** How long answers in progress may go on once it closes, in milliseconds. */

@@ -50,14 +50,14 @@ test('tasksets, environments, models and QA are written, listed and read back', 
   const model = await createModel(
     db,
     on.teams[0],
-    { name: 'm', modelName: 'm', provider: 'p', sdkAgentType: 'openai_compatible', baseModel: 'b', source: { id: '0'.repeat(32) } },
+    { name: 'm', modelName: 'm', provider: 'p', sdkAgentType: 'openai_compatible', baseModel: 'b', sourceId: '0'.repeat(32) },
     1,
   );
   expect(
     await createModel(
       db,
       on.teams[0],
-      { name: 'm', modelName: 'm', provider: 'p', sdkAgentType: 'openai_compatible', baseModel: 'b', source: { id: '0'.repeat(32) } },
+      { name: 'm', modelName: 'm', provider: 'p', sdkAgentType: 'openai_compatible', baseModel: 'b', sourceId: '0'.repeat(32) },
       1,
     ),
   ).toBe(undefined);
@@ -65,7 +65,10 @@ test('tasksets, environments, models and QA are written, listed and read back', 
     .insertInto('checkpoints')
     .values({ id: '1'.repeat(32), model_id: model?.id ?? '', name: 'step-1', created_at: 1, metrics: '{}' })
     .execute();
-  expect([await setHead(db, model?.id ?? '', '1'.repeat(32)), await setHead(db, model?.id ?? '', '2'.repeat(32))]).toEqual([true, false]);
+  expect([await setHead(db, model?.id ?? '', '1'.repeat(32)), await setHead(db, model?.id ?? '', '2'.repeat(32))]).toEqual([
+    'set',
+    'absent',
+  ]);
   expect(await listCheckpoints(db, model?.id ?? '')).toMatchObject([{ name: 'step-1' }]);
 
   const { items } = (await on.call('GET', '/v2/qa-agents?subject_type=taskset')).json as { items: { id: string }[] };

@@ -336,7 +336,13 @@ export const ATTEMPTS: Readonly<Record<string, (a: Owned) => Attempt[]>> = {
   'POST /v2/registry': () => [{ body: { name: 'taken' } }],
   'GET /v2/models': none,
   'GET /v2/models/resolve': () => [{ query: { model: MARKER } }],
-  'GET /v2/models/{id}/checkpoints': ({ model }) => one({ id: model }),
+  'GET /v2/models/{id}/checkpoints': ({ model, trained, checkpoint }) => [
+    ...one({ id: model }),
+    ...one({ id: trained }, { query: { after: checkpoint } }),
+  ],
+  'GET /v2/models/{id}/tasks': ({ trained }) => one({ id: trained }),
+  'PUT /v2/models/{id}/checkpoints/{checkpoint}/pin': ({ trained, checkpoint }) =>
+    one({ id: trained, checkpoint }, { body: { is_pinned: true } }),
   'GET /v2/models/{id}/checkpoints/{checkpoint}/inputs': ({ trained, checkpoint }) => one({ id: trained, checkpoint }),
   'POST /v2/models/{id}/samples': ({ trained }) => one({ id: trained }, { body: { prompt: MARKER, max_tokens: 1 } }),
   'POST /v2/models/fork': ({ model }) => [{ body: { source_model_id: model, name: 'taken' } }],

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { workplace, type Finished, type Workplace } from '../../hud/src/cli/testing.ts';
+import { workplace, type Finished, type Program, type Workplace } from '../../hud/src/cli/testing.ts';
 import { testPlatform, type TestPlatform } from './registry.fixtures.ts';
 
 const ENVIRONMENT = fileURLToPath(new URL('../../hud/src/environment/index.ts', import.meta.url));
@@ -46,7 +46,7 @@ async function place(on: TestPlatform): Promise<Workplace & { settings: { env: R
 
 test(
   'a base is forked, measured, trained and measured again; its rollouts are written for another trainer',
-  { timeout: 40_000 },
+  { timeout: 120_000 },
   async () => {
     await using on = await testPlatform();
     await using at = await place(on);
@@ -74,7 +74,7 @@ test(
   },
 );
 
-test('a session that was stopped, then killed, goes on where it was: no step is made twice', { timeout: 40_000 }, async () => {
+test('a session that was stopped, then killed, goes on where it was: no step is made twice', { timeout: 120_000 }, async () => {
   await using on = await testPlatform();
   await using at = await place(on);
   const program = at.start([...TRAIN, '--fork', 'mine'], at.settings);
@@ -95,7 +95,42 @@ test('a session that was stopped, then killed, goes on where it was: no step is 
   expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining("--learning-rate can't be given") });
 });
 
-test('what can not be trained is refused in plain words, before any rollout', { timeout: 40_000 }, async () => {
+test('a platform that is killed and started again in the middle costs no step, and none is made twice', { timeout: 120_000 }, async () => {
+  await using at = await workplace();
+  await at.write({ 'tasks.ts': DIGITS });
+  const serve = (port: string): Program =>
+    at.start(['platform', '--dir', 'platform'], {
+      env: { HUD_PLATFORM_PORT: port, HUD_PLATFORM_LOG: 'silent', HUD_PLATFORM_URL: undefined },
+    });
+  let platform = serve('0');
+  const [, url = ''] = await platform.printed('stdout', /Platform +(http\S+)/);
+  const [, key = ''] = await platform.printed('stdout', /First key +(\S+)/);
+  const settings = { env: { HUD_BASE_URL: url, HUD_API_KEY: key } };
+  const kill = async (): Promise<void> => {
+    platform.child.kill('SIGKILL');
+    await platform.finished;
+  };
+  try {
+    const training = at.start(TRAIN, settings);
+    await training.printed('stderr', /step 1 of 3/);
+    await kill();
+    platform = serve(new URL(url).port);
+    const { code, stdout, stderr } = await training.finished;
+    expect(code, stderr).toBe(0);
+    const [, id = ''] = /hud rollouts (\S+)/.exec(stdout) ?? [];
+    const { steps, checkpoints, evaluations } = documentOf(await at.hud(['train', '--resume', id, '--json'], settings));
+    expect(steps.map(({ number, groups }) => [number, groups])).toEqual([1, 2, 3].map((n) => [n, 4]));
+    expect(checkpoints.map(({ id }) => id)).toEqual(steps.flatMap(({ checkpointId }) => checkpointId ?? []));
+    expect(evaluations.map(({ after, graded }) => [after, graded])).toEqual([
+      [0, 4],
+      [3, 4],
+    ]);
+  } finally {
+    await kill();
+  }
+});
+
+test('what can not be trained is refused in plain words, before any rollout', { timeout: 120_000 }, async () => {
   await using on = await testPlatform();
   await using at = await place(on);
   for (const [args, code, says] of [

@@ -129,6 +129,9 @@ test('what it can not do is refused in the words of the dialect', async () => {
   expect(await ask({ messages: [] })).toMatchObject({ status: 400, json: { error: { type: 'invalid_request_error' } } });
   expect(await ask({ messages: [{ role: 'user', content: 'x'.repeat(600) }] })).toMatchObject({ status: 400 });
   expect(await ask({ messages: [{ role: 'user', content: [{ type: 'image_url' }] }] })).toMatchObject({ status: 400 });
+  const tools = [{ type: 'function', function: { name: 'bash', parameters: {} } }];
+  expect(await ask({ tools })).toMatchObject({ status: 400, json: { error: { message: expect.stringContaining("can't call tools") } } });
+  expect(await ask({ tools, tool_choice: 'none' })).toMatchObject({ status: 200 });
   expect(await ask({}, on.other)).toMatchObject({ status: 404, json: { error: { code: 'model_not_found' } } });
   const anthropic = await on.call('POST', '/gateway/v1/messages', { model: 'refusing', messages: ASK.messages, max_tokens: 1 });
   expect(anthropic).toMatchObject({ status: 400, json: { type: 'error', error: { type: 'invalid_request_error' } } });

@@ -93,6 +93,40 @@ test('the lag of a run counts the steps since the weights that sampled it, also 
   ]);
 });
 
+test('runs that are further behind than max_lag are refused by name, with what sampled them, and change nothing', async () => {
+  const model = await on.fork('limited');
+  const old = await rollOut(model, 1, 0);
+  await pass(model, batch(1, 0));
+  await step(model);
+  const [first = ''] = await rollOut(model, 1);
+  await on.call(
+    'POST',
+    '/gateway/chat/completions',
+    { model: 'limited', messages: [{ role: 'user', content: 'hé' }] },
+    { 'trace-id': first },
+  );
+  await pass(model, batch(1, 0));
+  await step(model);
+  const fresh = await rollOut(model, 0);
+  const asked = async (inputs: unknown[], maxLag: number) =>
+    await model.train('forward-backward', { inputs, max_lag: maxLag, group_size: 1 });
+  expect((await asked([first, ...fresh], 1)).status).toBe(200);
+  const unknown = batch(1)[0];
+  const refused = await asked([...fresh, ...old, first, unknown], 1);
+  expect(refused.status).toBe(400);
+  expect((refused.json as { detail: string }).detail.split(/[:;.] /)).toEqual([
+    '3 of 5 inputs are older than max_lag 1 allows',
+    `input 1 (trace ${old[0]}) was sampled by 'base', 2 steps behind the head`,
+    `input 2 (trace ${old[1]}) was sampled by 'base', 2 steps behind the head`,
+    'input 4 was sampled by nothing that is known here',
+    'Sample them anew, or allow more.',
+  ]);
+  expect((await asked([...fresh, first], 0)).status).toBe(400);
+  expect((await model.train('forward', { inputs: old, max_lag: 1 })).status).toBe(400);
+  expect((await model.train('forward', { inputs: old, max_lag: 2 })).status).toBe(200);
+  expect((await asked(old, -1)).status).toBe(400);
+});
+
 test('what was accumulated and then dropped fed nothing, and neither did groups that taught nothing', async () => {
   const model = await on.fork();
   await pass(model, batch(1, 0));
@@ -149,3 +183,44 @@ test('a page asks a checkpoint as the gateway does, and another team learns noth
   expect((await on.other('GET', `/v2/models/${theirs}/checkpoints/${first}/inputs`)).status).toBe(404);
   expect((await modelOf(on.call, theirs, 'theirs').inputs(first)).items).toBeUndefined();
 });
+
+test('interleaved runs are compared within the groups that they were rolled out in, sent by trace or whole', async () => {
+  const weights: Buffer[] = [];
+  for (const form of ['in order', 'by trace', 'whole'] as const) {
+    const model = await on.fork();
+    const runs = await rollOutGroups(model, [1, 0.5, 0, 0]);
+    const order = form === 'in order' ? [0, 2, 1, 3] : [0, 1, 2, 3];
+    const sent = order.map((i) => runs[i] ?? expect.fail('no such run'));
+    await pass(
+      model,
+      sent.map((one) => (form === 'by trace' ? one.trace_id : one)),
+    );
+    await step(model);
+    weights.push(await model.weights());
+  }
+  expect(weights[1]).toEqual(weights[0]);
+  expect(weights[2]).toEqual(weights[0]);
+});
+
+/** Of two groups, one by turns with the other. @returns each as it is sent whole */
+async function rollOutGroups(model: Model, rewards: readonly number[]) {
+  const groups = [randomUUID(), randomUUID()];
+  const ask = { model: model.name, messages: [{ role: 'user', content: 'hé' }], max_tokens: 5, return_token_ids: true, logprobs: true };
+  const runs = [];
+  for (const [i, reward] of rewards.entries()) {
+    const id = randomUUID().replaceAll('-', '');
+    const { json } = await on.call('POST', '/gateway/chat/completions', { ...ask, seed: i }, { 'trace-id': id });
+    const { prompt_token_ids, token_ids, logprobs } = (json as { choices: [Choice] }).choices[0];
+    await on.call('POST', `/v2/trace/${id}/enter`, { group_id: groups[i % 2] });
+    await on.call('POST', `/v2/trace/${id}/exit`, { status: 'completed', reward });
+    const output_logprobs = logprobs.content.map(({ logprob }) => logprob);
+    runs.push({ trace_id: id, reward, samples: [{ prompt_token_ids, output_token_ids: token_ids, output_logprobs }] });
+  }
+  return runs;
+}
+
+interface Choice {
+  prompt_token_ids: number[];
+  token_ids: number[];
+  logprobs: { content: { logprob: number }[] };
+}

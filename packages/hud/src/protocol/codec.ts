@@ -140,15 +140,24 @@ function discriminatedRenamer(options: readonly Schema[], discriminator: string)
 
 /** The first option that accepts the value decides how its keys are renamed. */
 function unionRenamer(options: readonly Schema[]): Rename {
-  const candidates = options.map((schema) => ({ schema, rename: renamer(schema) }));
+  const candidates = options.filter(mayBeObject).map((schema) => ({ schema, rename: renamer(schema) }));
+  const [only] = candidates;
   return (value, direction) => {
     if (typeof value !== 'object' || value === null) return value;
+    if (only !== undefined && candidates.length === 1) return only.rename(value, direction);
     for (const { schema, rename } of candidates) {
       const renamed = rename(value, direction);
       if (z.safeParse(schema, direction === 'encode' ? value : renamed).success) return renamed;
     }
     return value;
   };
+}
+
+const PRIMITIVE: ReadonlySet<string> = new Set(['string', 'number', 'boolean', 'null', 'undefined', 'literal', 'enum', 'bigint']);
+
+/** Of the others, one that nothing has to be chosen from need not be tried. */
+function mayBeObject(schema: Schema): boolean {
+  return !PRIMITIVE.has(schema._zod.def.type);
 }
 
 /** What a wrapping schema wraps; undefined for one that wraps nothing. */

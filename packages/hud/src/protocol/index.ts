@@ -35,6 +35,7 @@ export * as messages from './messages.ts';
 export { JOB_STATUS, JobRecord, Lease, RunError, RunFinish, RunRecord, RunStart, TaskRecord } from './record.ts';
 export { MODEL_ALIASES } from './model-aliases.ts';
 export { nearest } from './nearest.ts';
+export { PACKED_TYPE, PackedHead, numberList, placeLists, type NumberList } from './packed.ts';
 export { RuntimeConfig, mergeRuntimeConfig } from './runtime.ts';
 export * as screenLink from './screen-link.ts';
 export { diffTasks, taskSignature, type SyncPlan } from './sync.ts';

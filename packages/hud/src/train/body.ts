@@ -7,7 +7,7 @@ const SLICE_MS = 20;
 /** JSON in UTF-8. Lists are written member by member. @param signal ends it between two members */
 export async function bytesOf(body: JsonObject, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
   const parts: Buffer[] = [];
-  let since = performance.now();
+  const pause = pauses(signal);
   for (const [i, [name, value]] of Object.entries(body).entries()) {
     parts.push(Buffer.from(`${i === 0 ? '{' : ','}${JSON.stringify(name)}:`));
     if (!Array.isArray(value)) {
@@ -17,13 +17,21 @@ export async function bytesOf(body: JsonObject, signal?: AbortSignal): Promise<U
     parts.push(Buffer.from('['));
     for (const [at, member] of value.entries()) {
       parts.push(Buffer.from(`${at === 0 ? '' : ','}${JSON.stringify(member)}`));
-      if (performance.now() - since < SLICE_MS) continue;
-      await new Promise(setImmediate);
-      signal?.throwIfAborted();
-      since = performance.now();
+      await pause();
     }
     parts.push(Buffer.from(']'));
   }
   parts.push(Buffer.from(parts.length === 0 ? '{}' : '}'));
   return Buffer.concat(parts);
+}
+
+/** To be called between two pieces of long work. */
+export function pauses(signal: AbortSignal | undefined): () => Promise<void> {
+  let since = performance.now();
+  return async () => {
+    if (performance.now() - since < SLICE_MS) return;
+    await new Promise(setImmediate);
+    signal?.throwIfAborted();
+    since = performance.now();
+  };
 }

@@ -11,9 +11,13 @@ import { decode } from '../protocol/codec.ts';
 import { HudError, isHudError, messageOf, type ErrorCode } from '../protocol/errors.ts';
 import { parseJson, type JsonObject } from '../protocol/json.ts';
 import { bytesOf } from './body.ts';
+import { packedBody, type EncodedBody } from './packed-body.ts';
 
 export interface OperationOptions {
-  /** The same id again has the effect and the answer of the first time, also after this process died. @default a random one */
+  /**
+   * The same id again has the effect and the answer of the first time, also after this process died; what was refused as
+   * `session rebuilt` stays refused, and its batch needs another id. @default a random one
+   */
   operationId?: string;
   signal?: AbortSignal;
   /** For the whole operation, in milliseconds. @default 600_000 */
@@ -33,6 +37,8 @@ const MAX_SENDS = 5;
 /** Longest silence of the service, in milliseconds: it may be starting again. */
 const SILENCE_MS = 60_000;
 const NAME = /^[\x21-\x7e]{1,200}$/;
+/** Said by a service that reads JSON alone: that it does not know the form of the body, or takes it for broken JSON. */
+const NOT_READ = [400, 415, 422];
 /** Said by something on the way, which does not know what became of the request. */
 const ON_THE_WAY = [502, 504];
 
@@ -52,13 +58,33 @@ export async function operate<S extends RouteSpec>(
     throw new HudError('BAD_ARGUMENT', `operationId must be 1 to 200 visible ASCII characters, got '${id.slice(0, 50)}'.`);
   const deadline = nodeHost.monotonic() + timeoutMs;
   const call = { service, id, deadline, ...(signal === undefined ? {} : { signal }) };
-  const bytes = await bytesOf(body, signal);
+  const abort = signal === undefined ? {} : { signal };
+  const packed = await packedBody(body, { isFar: !isLoopback(service.platform.baseUrl), ...abort });
+  const isKnown = options.operationId !== undefined;
+  if (packed !== undefined) {
+    try {
+      return await performed(call, route, packed, isKnown);
+    } catch (error) {
+      if (!NOT_READ.includes(statusOf(error) ?? 0)) throw error;
+    }
+  }
+  const json = { bytes: await bytesOf(body, signal), headers: { 'content-type': 'application/json' } };
+  return await performed(call, route, json, isKnown);
+}
+
+/** @param isKnown the operation may have been sent by another process */
+async function performed<S extends RouteSpec>(call: Call, route: Route<S>, body: EncodedBody, isKnown: boolean): Promise<Reply<S>> {
   for (let sends = 1; ; sends += 1) {
-    const sent = await send(call, route.path, bytes, sends > 1 || options.operationId !== undefined);
+    const sent = await send(call, route.path, body, sends > 1 || isKnown);
     const found = 'reply' in sent ? sent.reply : await outcome(call, sent.lost);
-    if (found !== undefined) return replyOf(route, found, service);
+    if (found !== undefined) return replyOf(route, found, call.service);
     if (sends >= MAX_SENDS) throw unknownOutcome(call, sent as Lost);
   }
+}
+
+/** Within one machine bytes cost less than compressing them. */
+function isLoopback(url: string): boolean {
+  return /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(new URL(url).hostname);
 }
 
 interface Call {
@@ -77,14 +103,14 @@ interface Lost {
 async function send(
   { service, id, deadline, signal }: Call,
   path: string,
-  body: Uint8Array<ArrayBuffer>,
+  { bytes, headers }: EncodedBody,
   isRepeat: boolean,
 ): Promise<{ reply: unknown } | Lost> {
   const { platform, modelId } = service;
   try {
     const response = await platform.send(
       path.replace('{id}', encodeURIComponent(modelId)),
-      { method: 'POST', headers: { 'content-type': 'application/json', 'idempotency-key': id }, body },
+      { method: 'POST', headers: { ...headers, 'idempotency-key': id }, body: bytes },
       { retries: 0, timeoutMs: Math.max(1, Math.ceil(deadline - nodeHost.monotonic())), ...(signal === undefined ? {} : { signal }) },
     );
     return { reply: parseJson(await response.text()) };

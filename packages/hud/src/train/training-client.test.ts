@@ -255,7 +255,7 @@ describe('checkpoints', () => {
   const PATH = `/v2/models/${MODEL_ID}/checkpoints`;
   const TREE = [checkpoint('1', null), checkpoint('2', '1'), checkpoint('3', '1', true)];
 
-  test('are listed; the head is the active one, and can be moved', async () => {
+  test('are listed, all or after one; the head is the active one, and can be moved; one is kept for good', async () => {
     const head = `/v2/models/${MODEL_ID}/head`;
     await using service = await scriptedService(
       byPath({
@@ -264,6 +264,8 @@ describe('checkpoints', () => {
           [200, []],
         ],
         [head]: [[200, { id: MODEL_ID, checkpoint_id: '2' }]],
+        [`${PATH}?after=2&limit=1`]: [[200, TREE.slice(2)]],
+        [`${PATH}/2/pin`]: [[200, { ...TREE[1], has_state: true, is_pinned: true }]],
       }),
     );
     const trainer = clientOf(service);
@@ -271,6 +273,9 @@ describe('checkpoints', () => {
     expect(await trainer.head()).toBeUndefined();
     await trainer.setHead('2');
     expect(service.seen.at(-1)).toMatchObject({ method: 'PUT', path: head, body: { checkpoint_id: '2' } });
+    expect(await trainer.checkpoints({ after: '2', limit: 1 })).toMatchObject([{ id: '3' }]);
+    expect(await trainer.pin('2', true)).toMatchObject({ id: '2', hasState: true, isPinned: true });
+    expect(service.seen.at(-1)).toMatchObject({ method: 'PUT', body: { is_pinned: true } });
   });
 
   test('say how old samples are, and samples that are too old are refused or left out', async () => {
@@ -291,6 +296,11 @@ describe('checkpoints', () => {
     );
     const { batch } = await trainer.forwardBackward(runs, { maxLag: 1, groupSize: 1, dropIncompleteGroups: true });
     expect(batch.order).toEqual([0, 1]);
+    expect(service.seen.at(-1)?.body).not.toHaveProperty('max_lag');
+    // What a trace was sampled by, the platform alone knows.
+    await trainer.forwardBackward(['ff'], { maxLag: 1 });
+    expect(service.seen.at(-1)?.body).toMatchObject({ inputs: ['ff'], max_lag: 1 });
+    await expect(trainer.forwardBackward(['ff'], { maxLag: -1 })).rejects.toThrow('maxLag must be a whole number');
   });
 });
 

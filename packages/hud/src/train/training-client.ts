@@ -5,6 +5,7 @@ import { platformSettings, trainingUrl } from '../host/settings.ts';
 import * as models from '../protocol/api/models.ts';
 import * as routes from '../protocol/api/training.ts';
 import { HudError } from '../protocol/errors.ts';
+import type { JsonObject } from '../protocol/json.ts';
 import type { CustomLoss, LossDatum } from './autodiff.ts';
 import { makeBatch, type Batch, type BatchOptions, type BatchReport, type TrainingInput } from './batch.ts';
 import { resolveModelId } from './model-id.ts';
@@ -25,7 +26,10 @@ export interface TrainingClientOptions {
 export interface PassOptions extends BatchOptions, OperationOptions {
   /** Rewards are multiplied by it. @default 1 */
   rewardScale?: number;
-  /** Refuses samples of checkpoints that are more optimizer steps behind the head; with dropIncompleteGroups, leaves them out. */
+  /**
+   * Refuses samples of checkpoints that are more optimizer steps behind the head; with dropIncompleteGroups, leaves them out.
+   * Where inputs are sent as trace ids, the platform looks as well, and refuses.
+   */
   maxLag?: number;
 }
 
@@ -140,7 +144,7 @@ export class TrainingClient {
       inputs: sent,
       loss_fn: lossFn,
       ...(lossFnConfig === undefined ? {} : { loss_fn_config: lossFnConfig }),
-      ...passBody(options),
+      ...passBody(options, sent),
       num_substeps: numSubsteps,
     };
     const { metrics, numDatums } = await operate(await this.#place(options), routes.forwardBackward, body, options);
@@ -158,7 +162,12 @@ export class TrainingClient {
   /** Log-probabilities of a batch under the weights as they are, for a loss of one's own. Changes nothing. */
   async forward(inputs: readonly TrainingInput[], options: PassOptions = {}): Promise<ForwardResult> {
     const { inputs: sent, ...batch } = await this.#batch(inputs, options, false);
-    const { forwardId, data } = await operate(await this.#place(options), routes.forward, { inputs: sent, ...passBody(options) }, options);
+    const { forwardId, data } = await operate(
+      await this.#place(options),
+      routes.forward,
+      { inputs: sent, ...passBody(options, sent) },
+      options,
+    );
     return { forwardId, data, batch };
   }
 
@@ -195,10 +204,21 @@ export class TrainingClient {
     return { ...done, batch: forward.batch };
   }
 
-  /** Oldest first; none while the model has its base weights. */
-  async checkpoints(options: { signal?: AbortSignal } = {}): Promise<models.Checkpoint[]> {
+  /**
+   * Oldest first; none while the model has its base weights.
+   * @param options `after`: id of one, to begin after it; `limit`: how many, by default all
+   */
+  async checkpoints(options: { after?: string; limit?: number; signal?: AbortSignal } = {}): Promise<models.Checkpoint[]> {
+    const { after, limit } = options;
     const id = await this.id(options);
-    return await this.#api.call(models.checkpoints, { params: { id } }, options);
+    const query = { ...(after === undefined ? {} : { after }), ...(limit === undefined ? {} : { limit }) };
+    return await this.#api.call(models.checkpoints, { params: { id }, query }, options);
+  }
+
+  /** Keeps the weights of a checkpoint for good, or lets them go once newer ones take their place. @throws HudError when they are gone */
+  async pin(checkpointId: string, isPinned: boolean, options: { signal?: AbortSignal } = {}): Promise<models.Checkpoint> {
+    const id = await this.id(options);
+    return await this.#api.call(models.pin, { params: { id, checkpoint: checkpointId }, body: { isPinned } }, options);
   }
 
   /** The checkpoint that is served and trained on; undefined: the base weights. */
@@ -206,7 +226,7 @@ export class TrainingClient {
     return (await this.checkpoints(options)).find(({ isActive }) => isActive);
   }
 
-  /** Makes another checkpoint the head. What was accumulated is dropped; the next step branches from there. */
+  /** Makes another checkpoint the head, one whose weights were kept. What was accumulated is dropped; the next step branches from there. */
   async setHead(checkpointId: string, options: { signal?: AbortSignal } = {}): Promise<void> {
     const id = await this.id(options);
     await this.#api.call(models.setHead, { params: { id }, body: { checkpointId } }, options);
@@ -219,6 +239,8 @@ export class TrainingClient {
 
   async #batch(inputs: readonly TrainingInput[], options: PassOptions, needsLogprobs: boolean): Promise<Batch> {
     const { maxLag, signal, rewardScale = 1 } = options;
+    if (maxLag !== undefined && !(Number.isInteger(maxLag) && maxLag >= 0))
+      throw new HudError('BAD_ARGUMENT', `maxLag must be a whole number of at least 0, got ${maxLag}.`);
     if (!Number.isFinite(rewardScale)) throw new HudError('BAD_ARGUMENT', `rewardScale must be a finite number, got ${rewardScale}.`);
     const abort = signal === undefined ? {} : { signal };
     const stale = maxLag === undefined ? undefined : tooStale(await this.staleness(inputs, abort), maxLag);
@@ -238,8 +260,13 @@ function apiAddress({ apiUrl, baseUrl }: TrainingClientOptions): { baseUrl?: str
   return url === undefined ? {} : { baseUrl: url };
 }
 
-function passBody({ groupSize, rewardScale = 1 }: PassOptions): { group_size?: number; reward_scale: number } {
-  return { ...(groupSize === undefined ? {} : { group_size: groupSize }), reward_scale: rewardScale };
+/** The platform alone knows what sampled a trace that is sent by its id. */
+function passBody({ groupSize, rewardScale = 1, maxLag }: PassOptions, sent: Batch['inputs']): JsonObject {
+  return {
+    ...(groupSize === undefined ? {} : { group_size: groupSize }),
+    reward_scale: rewardScale,
+    ...(maxLag !== undefined && sent.some((input) => typeof input === 'string') ? { max_lag: maxLag } : {}),
+  };
 }
 
 function checkOptimizer({ learningRate, weightDecay = 0 }: OptimStepOptions): void {

@@ -122,7 +122,8 @@ async function serve<S extends api.RouteSpec>(
     const call = {
       params,
       query,
-      body: route.body === undefined ? undefined : await readBody(request, route, context.config, held),
+      body:
+        route.body === undefined ? undefined : await readBody(request, route, { limits: context.config, held, incoming: incomingOf(c) }),
       caller,
       signal: AbortSignal.any([request.signal, context.closing]),
       request,
@@ -136,7 +137,11 @@ async function serve<S extends api.RouteSpec>(
 }
 
 function peerOf(c: HonoContext): string | undefined {
-  return (c.env as { incoming?: IncomingMessage } | undefined)?.incoming?.socket.remoteAddress;
+  return incomingOf(c)?.socket.remoteAddress;
+}
+
+function incomingOf(c: HonoContext): IncomingMessage | undefined {
+  return (c.env as { incoming?: IncomingMessage } | undefined)?.incoming;
 }
 
 /** A list that came once is a list all the same. */

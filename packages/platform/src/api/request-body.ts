@@ -1,28 +1,38 @@
 /** Bodies of ordinary requests: read whole, within limits for each and for all together, and only then parsed. */
+import type { IncomingMessage } from 'node:http';
 import { api, decode, parseJson } from 'hud/protocol';
 import type { Config } from '../config.ts';
 import { Fault } from '../fault.ts';
 import { Held, type Load } from './ingest/load.ts';
 import { assertShallow } from './ingest/nesting.ts';
+import { readLargeBody } from './large-body/index.ts';
+import { textOf } from './large-body/taken.ts';
 
 const MIB = 1_048_576;
 /** Of one body: a few bytes of text can become fifty of memory each, and a taskset has many tasks. */
 const MOST_VALUES = 8_000_000;
 
-type Limits = Pick<Config, 'HUD_PLATFORM_MAX_UPLOAD_MB' | 'HUD_PLATFORM_MAX_BODY_MB'>;
+interface Reading {
+  limits: Pick<Config, 'HUD_PLATFORM_MAX_UPLOAD_MB' | 'HUD_PLATFORM_MAX_BODY_MB'>;
+  held: Held;
+  /** The request as Node has it. */
+  incoming: IncomingMessage | undefined;
+}
 
 /**
  * An absent body is an empty object, as the Python package sends some requests.
  * @throws Fault 400, 413, 415, 503; HudError PROTOCOL_ERROR for what the route does not take
  */
-export async function readBody(request: Request, route: api.RouteSpec, limits: Limits, held: Held): Promise<unknown> {
+export async function readBody(request: Request, route: api.RouteSpec, { limits, held, incoming }: Reading): Promise<unknown> {
+  const body = route.body as NonNullable<api.RouteSpec['body']>;
+  if (route.isLarge === true) return decode(body, await readLargeBody(request, { limits, held, incoming }), { what: 'The body' });
   const encoding = request.headers.get('content-encoding') ?? 'identity';
   if (encoding !== 'identity')
     throw new Fault(415, `This route reads no bodies that are encoded as ${encoding.slice(0, 40)}. Send it as it is.`);
-  const most = route.isLossless === true || route.isLarge === true ? limits.HUD_PLATFORM_MAX_UPLOAD_MB : limits.HUD_PLATFORM_MAX_BODY_MB;
+  const most = route.isLossless === true ? limits.HUD_PLATFORM_MAX_UPLOAD_MB : limits.HUD_PLATFORM_MAX_BODY_MB;
   const bytes = await readBytes(request, most * MIB, held);
   const value = bytes.length === 0 ? {} : readText(bytes, request, route);
-  return decode(route.body as NonNullable<api.RouteSpec['body']>, value, { what: 'The body' });
+  return decode(body, value, { what: 'The body' });
 }
 
 function readText(bytes: Uint8Array, { headers }: Request, { isForm, isLossless }: api.RouteSpec): unknown {
@@ -30,14 +40,6 @@ function readText(bytes: Uint8Array, { headers }: Request, { isForm, isLossless 
   if (isForm === true && isSent) return Object.fromEntries(new URLSearchParams(textOf(bytes)));
   assertShallow(bytes, MOST_VALUES);
   return parseJson(textOf(bytes), { lossless: isLossless === true });
-}
-
-function textOf(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new Fault(400, 'The body is not UTF-8.', { cause });
-  }
 }
 
 /**

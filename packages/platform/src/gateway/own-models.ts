@@ -56,7 +56,11 @@ const STATUSES: readonly number[] = [400, 401, 402, 403, 404, 405, 409, 413, 429
 /** What is nobody's mistake goes on as it is, to the log. */
 function refusalOf(error: unknown): unknown {
   if (!(error instanceof Fault) && !isHudError(error)) return error;
-  const { status, message } = toFault(error);
+  // Of saved weights, not of the record, which says so by other errors.
+  if (isHudError(error) && error.code === 'STORE_DAMAGED')
+    return new Refusal(500, `${error.message} ${error.hint ?? ''}`, { cause: error });
+  const { status, message, options } = toFault(error);
   if (status === 500) return error;
-  return new Refusal((STATUSES.includes(status) ? status : 400) as RefusalStatus, message, { cause: error });
+  const later = options.retryAfter === undefined ? {} : { retryAfter: options.retryAfter };
+  return new Refusal((STATUSES.includes(status) ? status : 400) as RefusalStatus, message, { cause: error, ...later });
 }

@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import { sql } from 'kysely';
 import { expect, test } from 'vitest';
 import { tempDir } from '../../../hud/src/testing/temp-dir.ts';
 import { job } from '../../../hud/src/store/store.fixtures.ts';
@@ -35,5 +36,21 @@ test('one that fails is undone, and the next one works', async () => {
   await expect(failing).rejects.toThrow('changed my mind');
   await db.transaction().execute(async (transaction) => void (await transaction.updateTable('jobs').set({ agent: 'kept' }).execute()));
   expect((await store.listJobs()).items).toEqual([job(1, { agent: 'kept' })]);
+  await close();
+});
+
+test('one that finds the file full says so, and the next one works once there is room', async () => {
+  await using folder = await tempDir('hud-database-');
+  const { db, close } = await openStorage(readConfig({ HUD_PLATFORM_DIR: folder.path }));
+  const write = async (): Promise<void> =>
+    await db.transaction().execute(async (transaction) => {
+      await sql`CREATE TABLE filling (text TEXT)`.execute(transaction);
+      await sql`INSERT INTO filling VALUES (${'x'.repeat(1_000_000)})`.execute(transaction);
+    });
+  const { rows } = await sql<{ page_count: number }>`PRAGMA page_count`.execute(db);
+  await sql`PRAGMA max_page_count = ${sql.lit((rows[0]?.page_count ?? 0) + 20)}`.execute(db);
+  await expect(write()).rejects.toMatchObject({ errcode: 13, message: 'database or disk is full' });
+  await sql`PRAGMA max_page_count = 1000000`.execute(db);
+  await write();
   await close();
 });

@@ -101,8 +101,7 @@ function asDriver(database: DatabaseSync): SqliteDatabase {
   return {
     close: () => database.close(),
     prepare: (text) => {
-      // One that reads first and writes then could not go on once the store has written in between.
-      const statement = prepare(text === 'begin' ? 'begin immediate' : text);
+      const statement = prepare(inPlaceOf(text, database));
       return {
         reader: statement.columns().length > 0,
         all: (values) => statement.all(...(values as [])),
@@ -114,6 +113,14 @@ function asDriver(database: DatabaseSync): SqliteDatabase {
 }
 
 const MAX_STATEMENTS = 500;
+
+function inPlaceOf(text: string, database: DatabaseSync): string {
+  // One that reads first and writes then could not go on once the store has written in between.
+  if (text === 'begin') return 'begin immediate';
+  // A full disk has undone the transaction already: that it can't be undone again must not be what the caller is told.
+  if (text === 'rollback' && !database.isTransaction) return 'select 1';
+  return text;
+}
 
 async function migrated(db: Db, dialect: Dialect): Promise<Db> {
   const migrator = new Migrator({

@@ -14,7 +14,8 @@ function trajectories(rewards: readonly number[], groups: readonly string[] = []
   });
 }
 
-const firsts = (parts: ReturnType<typeof partsOf>): (number | undefined)[][] => parts.map((part) => part.map(({ input }) => input[0]));
+const firsts = (parts: Awaited<ReturnType<typeof partsOf>>): (number | undefined)[][] =>
+  parts.map((part) => part.map(({ input }) => input[0]));
 
 describe('advantages', () => {
   test.each([
@@ -34,13 +35,13 @@ describe('advantages', () => {
 });
 
 describe('parts', () => {
-  test('are cut between groups, nearly equal, and there are no empty ones', () => {
+  test('are cut between groups, nearly equal, and there are no empty ones', async () => {
     const six = trajectories([1, 0, 1, 0, 1, 0]);
-    expect(firsts(partsOf(six, { ...OPTIONS, substeps: 2 }))).toEqual([
+    expect(firsts(await partsOf(six, { ...OPTIONS, substeps: 2 }))).toEqual([
       [0, 1],
       [2, 3, 4, 5],
     ]);
-    expect(firsts(partsOf(six, { ...OPTIONS, substeps: 9 }))).toEqual([
+    expect(firsts(await partsOf(six, { ...OPTIONS, substeps: 9 }))).toEqual([
       [0, 1],
       [2, 3],
       [4, 5],
@@ -48,11 +49,11 @@ describe('parts', () => {
     expect(split([], 3)).toEqual([]);
   });
 
-  test('leave out groups that teach nothing, but not for cross_entropy', () => {
+  test('leave out groups that teach nothing, but not for cross_entropy', async () => {
     const some = trajectories([1, 1, 1, 0]);
-    expect(firsts(partsOf(some, OPTIONS))).toEqual([[2, 3]]);
-    const [part = []] = partsOf(some, { ...OPTIONS, loss: 'cross_entropy', rewardScale: 2 });
-    expect(part.map(({ weights, advantages }) => [weights, advantages])).toEqual(
+    expect(firsts(await partsOf(some, OPTIONS))).toEqual([[2, 3]]);
+    const [part = []] = await partsOf(some, { ...OPTIONS, loss: 'cross_entropy', rewardScale: 2 });
+    expect(part.map(({ weights, advantages }) => [[...weights], [...advantages]])).toEqual(
       some.map(() => [
         [0, 2, 2],
         [0, 0, 0],
@@ -60,9 +61,9 @@ describe('parts', () => {
     );
   });
 
-  test('scale rewards before they are compared', () => {
-    const [part = []] = partsOf(trajectories([1, 0]), { ...OPTIONS, rewardScale: 10 });
-    expect(part.map(({ advantages }) => advantages)).toEqual([
+  test('scale rewards before they are compared', async () => {
+    const [part = []] = await partsOf(trajectories([1, 0]), { ...OPTIONS, rewardScale: 10 });
+    expect(part.map(({ advantages }) => [...advantages])).toEqual([
       [0, 5, 5],
       [0, -5, -5],
     ]);

@@ -1,8 +1,10 @@
 /** From trajectories to what the engine computes: groups, advantages, and parts that are cut between groups. */
 import { Fault } from '../fault.ts';
 import { advantagesOf, groupsOf, hasSpread, type AdvantageKind } from './advantages.ts';
+import { Breath } from './breath.ts';
 import type { Datum, Loss } from './engine.ts';
 import type { Trajectory, Turn } from './inputs.ts';
+import type { Numbers } from './numbers.ts';
 
 export interface BatchOptions {
   loss: Loss;
@@ -16,17 +18,23 @@ export interface BatchOptions {
  * The parts of a batch, each for a pass of its own: nearly equal, cut between groups. Groups whose rewards are all equal
  * teach nothing and are left out, but for `cross_entropy`, which knows no rewards.
  */
-export function partsOf(trajectories: readonly Trajectory[], options: BatchOptions): Datum[][] {
+export async function partsOf(trajectories: readonly Trajectory[], options: BatchOptions): Promise<Datum[][]> {
   const { loss, rewardScale, substeps } = options;
   const isWeighted = loss === 'cross_entropy';
   const { groups, advantages } = comparedIn(trajectories, options);
   const kept = groups.filter((group) => isWeighted || hasSpread(group.map((index) => (trajectories[index]?.reward ?? 0) * rewardScale)));
-  return split(kept, substeps).map((part) =>
-    part.flat().flatMap((index) => {
+  const breath = new Breath();
+  const parts: Datum[][] = [];
+  for (const part of split(kept, substeps)) {
+    const data: Datum[] = [];
+    for (const index of part.flat()) {
       const { turns = [] } = trajectories[index] ?? {};
-      return turns.map((turn) => datumOf(turn, advantages[index] ?? 0, isWeighted ? rewardScale : 0));
-    }),
-  );
+      for (const turn of turns) data.push(datumOf(turn, advantages[index] ?? 0, isWeighted ? rewardScale : 0));
+      await breath.taken();
+    }
+    parts.push(data);
+  }
+  return parts;
 }
 
 export interface Compared {
@@ -47,8 +55,14 @@ export function comparedIn(
 
 /** @param advantage of every token that the model wrote; @param weight likewise */
 export function datumOf(turn: Turn, advantage: number, weight: number): Datum {
-  const whereWritten = (value: number): number[] => turn.mask.map((is) => (is === 0 ? 0 : value));
-  return { ...turn, advantages: whereWritten(advantage), weights: whereWritten(weight) };
+  return { ...turn, advantages: whereWritten(turn, advantage), weights: whereWritten(turn, weight) };
+}
+
+function whereWritten({ mask }: Turn, value: number): Numbers {
+  if (value === 0) return new Uint8Array(mask.length); // as many zeros in an eighth of the memory
+  const list = new Float64Array(mask.length);
+  for (let i = 0; i < list.length; i += 1) if (mask[i] !== 0) list[i] = value;
+  return list;
 }
 
 /** At most `count` parts without an empty one, whose lengths differ by 1 at most. */

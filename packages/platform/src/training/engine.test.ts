@@ -30,5 +30,5 @@ async function tinker(kind: ServerName): Promise<TrainEngine> {
 
 describeEngine('local', async () => openLocalEngine({ directory: await folder() }));
 describeEngine('tinker (skyrl)', async () => await tinker('skyrl'));
-describeEngine('tinker (skyrl-jax)', async () => await tinker('skyrl-jax'));
+describeEngine('tinker (skyrl-jax)', async () => await tinker('skyrl-jax'), { tokenCheck: true });
 describeEngine('tinker (hosted)', async () => await tinker('tinker'));

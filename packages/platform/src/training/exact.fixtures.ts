@@ -2,8 +2,8 @@
  * An engine whose every number can be computed by hand: the logits of a token depend on the token before it alone.
  * Bytes are tokens; weights are a table of 261 x 261 doubles, kept in files.
  */
-import { access, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { HudError } from 'hud/protocol';
 import {
   EngineLost,
@@ -63,7 +63,8 @@ export function exactEngine(directory: string): ExactEngine {
     get passes() {
       return open.reduce((sum, model) => sum + model.passes, 0);
     },
-    bases: (): Promise<BaseModel[]> => Promise.resolve([{ name: 'bigram', contextLength: CONTEXT, tokenizer: bytes }]),
+    bases: (): Promise<BaseModel[]> =>
+      Promise.resolve([{ name: 'bigram', contextLength: CONTEXT, tokenizer: () => Promise.resolve(bytes) }]),
     losses: (): Promise<Loss[]> => Promise.resolve([...LOSSES]),
     open: async (_base, state) => {
       await mkdir(directory, { recursive: true });
@@ -71,6 +72,11 @@ export function exactEngine(directory: string): ExactEngine {
       const model = new ExactModel(directory, disk, numbers);
       open.push(model);
       return model;
+    },
+    remove: async (path) => {
+      files.delete(path);
+      await rm(resolve(directory, path), { force: true });
+      return true;
     },
     sample: async (request) => sampled(await weightsOf(request.weights), request),
     stream: async function* stream(request: SampleRequest) {
@@ -217,7 +223,7 @@ function softmax(weights: Float64Array, from: number): Float64Array {
 }
 
 function logprobsOf(weights: Float64Array, { input, targets }: Datum): number[] {
-  return input.map((token, i) => Math.log(softmax(weights, token)[targets[i] ?? 0] ?? 0));
+  return Array.from(input, (token, i) => Math.log(softmax(weights, token)[targets[i] ?? 0] ?? 0));
 }
 
 function check(data: readonly Datum[]): void {

@@ -4,6 +4,7 @@ import type { StoredModel } from '../storage/models/models.ts';
 import { firstServers, knownTraces, type StoredInput } from '../storage/training/inputs.ts';
 import type { Compared } from './batch.ts';
 import type { Trajectory } from './inputs.ts';
+import { sumOf } from './numbers.ts';
 
 /** Of one step; those of a larger one are its first whole groups. */
 export const MOST_INPUTS = 2_000;
@@ -36,7 +37,7 @@ export async function fedBy(
       trace_id: traceId,
       reward: trajectory.reward,
       advantage: compared.advantages[index] ?? null,
-      tokens: trajectory.turns.reduce((sum, { mask }) => sum + mask.reduce((own, is) => own + is, 0), 0),
+      tokens: trajectory.turns.reduce((sum, { mask }) => sum + sumOf(mask), 0),
       served_by: server === undefined ? null : servedBy(model, server),
     };
   });
@@ -52,8 +53,8 @@ export function keptOf(groups: Compared['groups'], before: number): { index: num
   });
 }
 
-/** Base weights are the model's own when it, or its base, was asked: those of another fork are not. */
-function servedBy(
+/** A checkpoint, or `base`. Base weights are the model's own when it, or its base, was asked: those of another fork are not. */
+export function servedBy(
   { model_name: own, base_model: base }: StoredModel,
   { modelName, checkpointId }: { modelName: string; checkpointId: string | null },
 ): string | null {

@@ -13,8 +13,9 @@ export interface Forward {
 }
 
 const VALID_MS = 60 * 60_000;
-/** Of one model; the oldest goes. */
+/** Of one model, and tokens of them all together; the oldest goes. */
 const MOST_OPEN = 8;
+const MOST_TOKENS = 2 ** 24;
 const MOST_REMEMBERED = 1_000;
 
 export class Forwards {
@@ -25,7 +26,10 @@ export class Forwards {
   add(forward: Forward): string {
     const id = newId();
     this.#open.set(id, forward);
-    if (this.#open.size > MOST_OPEN) this.#forget(this.#open.keys().next().value ?? '', 'newer ones took its place');
+    for (const oldest of this.#open.keys()) {
+      if (oldest === id || (this.#open.size <= MOST_OPEN && this.#tokens() <= MOST_TOKENS)) break;
+      this.#forget(oldest, 'newer ones took its place');
+    }
     return id;
   }
 
@@ -48,6 +52,11 @@ export class Forwards {
   /** The weights have changed. */
   drop(): void {
     for (const id of this.#open.keys()) this.#forget(id, 'the weights have changed since');
+  }
+
+  #tokens(): number {
+    const each = [...this.#open.values()].flatMap(({ turns }) => turns.map(({ targets }) => targets.length));
+    return each.reduce((sum, length) => sum + length, 0);
   }
 
   #forget(id: string, why: string): void {

@@ -1,11 +1,14 @@
 /** What is trained on: trajectories as they were sent, or traces that the record has, turn by turn. */
-import { normalizeTraceId, type Sample, type api } from 'hud/protocol';
+import { api, normalizeTraceId, type JsonObject } from 'hud/protocol';
 import { absent, Fault } from '../fault.ts';
 import { correctedRewards } from '../storage/annotations/lists.ts';
 import type { Db } from '../storage/database.ts';
 import { getRun, type RunRow } from '../storage/runs/index.ts';
+import { recordedGroups } from '../storage/training/inputs.ts';
 import { samplesOfTrace } from '../storage/training/samples.ts';
+import { Breath } from './breath.ts';
 import type { Datum } from './engine.ts';
+import type { Numbers } from './numbers.ts';
 
 /** A turn without what the loss adds. */
 export type Turn = Pick<Datum, 'input' | 'targets' | 'mask' | 'samplingLogprobs'>;
@@ -16,7 +19,7 @@ export interface Trajectory {
   /** As it was graded. */
   reward: number;
   turns: Turn[];
-  /** Of the record, for inputs that name a trace. */
+  /** Of the record; undefined where some input of the batch names no trace. */
   groupId: string | undefined;
   /** 32 hex digits; of one that was sent as it is, the trace that it says it is of. */
   traceId: string | undefined;
@@ -29,7 +32,12 @@ export interface ReadingOptions {
   contextLength: number;
 }
 
-type Turned = Pick<Sample, 'promptTokenIds' | 'promptChunks' | 'outputTokenIds' | 'outputLogprobs'>;
+interface Turned {
+  promptTokenIds?: Numbers | null | undefined;
+  promptChunks?: readonly JsonObject[] | null | undefined;
+  outputTokenIds: Numbers;
+  outputLogprobs: Numbers;
+}
 
 /**
  * In the order of the inputs.
@@ -37,6 +45,7 @@ type Turned = Pick<Sample, 'promptTokenIds' | 'promptChunks' | 'outputTokenIds' 
  */
 export async function readInputs(db: Db, inputs: readonly api.training.TrainInput[], options: ReadingOptions): Promise<Trajectory[]> {
   const trajectories: Trajectory[] = [];
+  const breath = new Breath();
   for (const [index, input] of inputs.entries()) {
     if (typeof input === 'string') {
       trajectories.push(await traced(db, index, input, options));
@@ -45,8 +54,17 @@ export async function readInputs(db: Db, inputs: readonly api.training.TrainInpu
       const traceId = input.traceId == null ? undefined : normalizeTraceId(input.traceId);
       trajectories.push({ index, reward: input.reward, turns: turnsOf(input.samples, what, options), groupId: undefined, traceId });
     }
+    await breath.taken();
   }
-  return trajectories;
+  return await withGroups(db, options.teamId, trajectories);
+}
+
+/** Runs that are sent whole belong to groups just as those that are sent by their traces. */
+async function withGroups(db: Db, teamId: string, trajectories: Trajectory[]): Promise<Trajectory[]> {
+  const unknown = trajectories.flatMap(({ groupId, traceId }) => (groupId === undefined ? (traceId ?? []) : []));
+  if (unknown.length === 0 || trajectories.some(({ traceId }) => traceId === undefined)) return trajectories;
+  const groups = await recordedGroups(db, teamId, unknown);
+  return trajectories.map((one) => ({ ...one, groupId: one.groupId ?? groups.get(one.traceId ?? '') }));
 }
 
 async function traced(db: Db, index: number, id: string, options: ReadingOptions): Promise<Trajectory> {
@@ -79,33 +97,52 @@ function turnsOf(samples: readonly Turned[], what: string, options: ReadingOptio
 
 /** The model reads all but the last token, and learns the one after each. */
 function turnOf(sample: Turned, what: string, { needsLogprobs, contextLength }: ReadingOptions): Turn {
-  const { outputTokenIds: output, outputLogprobs: logprobs } = sample;
+  const { outputLogprobs: logprobs } = sample;
+  const output = tokensOf(sample.outputTokenIds, `${what}, output`);
   const prompt = promptOf(sample, what);
   if (prompt.length === 0) throw new Fault(400, `${what} has no prompt tokens; the first token of a reply needs one before it.`);
   if (output.length === 0) throw new Fault(400, `${what} has no output tokens, so there is nothing to learn from it.`);
-  const full = [...prompt, ...output];
-  if (full.length > contextLength) throw new Fault(400, `${what} has ${full.length} tokens; the model takes ${contextLength}.`);
+  const length = prompt.length + output.length;
+  if (length > contextLength) throw new Fault(400, `${what} has ${length} tokens; the model takes ${contextLength}.`);
   if (logprobs.length > output.length || (needsLogprobs && logprobs.length < output.length)) {
     const hint = needsLogprobs ? ' Ask for `logprobs` when sampling, or use cross_entropy.' : '';
     throw new Fault(400, `${what} has ${logprobs.length} log-probabilities for ${output.length} output tokens.${hint}`);
   }
   const before = prompt.length - 1;
+  const full = new Int32Array(length);
+  full.set(prompt);
+  full.set(output, prompt.length);
+  const samplingLogprobs = new Float64Array(length - 1);
+  samplingLogprobs.set(logprobs, before);
   return {
-    input: full.slice(0, -1),
-    targets: full.slice(1),
-    mask: full.slice(1).map((_token, i) => (i < before ? 0 : 1)),
-    samplingLogprobs: full.slice(1).map((_token, i) => (i < before ? 0 : (logprobs[i - before] ?? 0))),
+    input: full.subarray(0, -1),
+    targets: full.subarray(1),
+    mask: new Uint8Array(length - 1).fill(1, before),
+    samplingLogprobs,
   };
 }
 
 /** Chunks win over the flat form. */
-function promptOf({ promptTokenIds, promptChunks }: Turned, what: string): readonly number[] {
-  if (promptChunks == null) return promptTokenIds ?? [];
-  return promptChunks.flatMap((chunk) => {
+function promptOf({ promptTokenIds, promptChunks }: Turned, what: string): Int32Array {
+  if (promptChunks == null) return tokensOf(promptTokenIds ?? [], `${what}, prompt`);
+  const parts = promptChunks.map((chunk) => {
     if (chunk.type !== 'encoded_text')
       throw new Fault(400, `${what} has a prompt chunk '${String(chunk.type).slice(0, 40)}'; the engine reads 'encoded_text' alone.`);
-    const { tokens } = chunk;
-    if (Array.isArray(tokens) && tokens.every((token) => Number.isSafeInteger(token) && (token as number) >= 0)) return tokens as number[];
-    throw new Fault(400, `${what} has a prompt chunk whose tokens are no list of token ids.`);
+    return tokensOf(chunk.tokens, `${what}, a prompt chunk`);
   });
+  const all = new Int32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Typed ones were read already, with the request that they came in; a trace's may be anything. */
+function tokensOf(list: unknown, what: string): Int32Array {
+  if (list instanceof Int32Array) return list;
+  const { success, data, error } = api.training.TokenList.safeParse(list);
+  if (success) return data;
+  throw new Fault(400, `${what}: ${error.issues[0]?.message ?? 'no list of token ids'}.`);
 }

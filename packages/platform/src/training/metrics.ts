@@ -1,4 +1,5 @@
 /** Numbers of passes, put together: what is called a sum adds up, the rest are means, least and greatest values. */
+import { Breath } from './breath.ts';
 import type { Loss, PassResult } from './engine.ts';
 import type { Datum } from './engine.ts';
 import type { Trajectory } from './inputs.ts';
@@ -45,9 +46,9 @@ export function batchMetrics(trajectories: readonly Trajectory[]): Metrics {
   let tokens = 0;
   let logprobs = 0;
   for (const { mask, samplingLogprobs } of masks) {
-    for (const [i, is] of mask.entries()) {
-      tokens += is;
-      logprobs += is * (samplingLogprobs[i] ?? 0);
+    for (let i = 0; i < mask.length; i += 1) {
+      tokens += mask[i]!;
+      logprobs += mask[i]! * samplingLogprobs[i]!;
     }
   }
   return {
@@ -57,7 +58,8 @@ export function batchMetrics(trajectories: readonly Trajectory[]): Metrics {
     reward_max: -least(rewards.map((reward) => -reward)),
     num_tokens: tokens,
     num_trajectories: trajectories.length,
-    ...(tokens > 0 && { sampling_logprob_mean: logprobs / tokens }),
+    // Minus the mean log-probability of what was sampled estimates the entropy per token without a bias, at temperature 1.
+    ...(tokens > 0 && { sampling_logprob_mean: logprobs / tokens, entropy_sampled: 0 - logprobs / tokens }),
   };
 }
 
@@ -67,20 +69,22 @@ function least(values: readonly number[]): number {
 }
 
 /** Of one pass through the engine: its own numbers, and how far the model has gone from the policy that sampled. */
-export function passMetrics({ logprobs, metrics }: PassResult, data: readonly Datum[], loss: Loss, config: Metrics): Weighed {
-  let [tokens, distance, clipped] = [0, 0, 0];
-  const { clip_low_threshold: low = 0, clip_high_threshold: high = Infinity } = config;
-  for (const [d, { mask, samplingLogprobs }] of data.entries()) {
-    for (const [i, is] of mask.entries()) {
-      if (is === 0) continue;
-      const change = (logprobs[d]?.[i] ?? 0) - (samplingLogprobs[i] ?? 0);
-      const ratio = Math.exp(change);
-      tokens += 1;
-      distance -= change;
-      if (ratio < low || ratio > high) clipped += 1;
-    }
-  }
+export async function passMetrics(
+  { logprobs, metrics }: PassResult,
+  data: readonly Datum[],
+  loss: Loss,
+  config: Metrics,
+): Promise<Weighed> {
   const isPolicy = loss !== 'cross_entropy';
+  const { clip_low_threshold: low = 0, clip_high_threshold: high = Infinity } = config;
+  const bounds = { low: Math.log(low), high: Math.log(high) };
+  const all: Distance = { tokens: 0, distance: 0, clipped: 0 };
+  const breath = new Breath();
+  for (const [d, datum] of data.entries()) {
+    if (isPolicy) addDistance(all, datum, logprobs[d]!, bounds);
+    await breath.taken();
+  }
+  const { tokens, distance, clipped } = all;
   return {
     datums: data.length,
     metrics: {
@@ -90,4 +94,32 @@ export function passMetrics({ logprobs, metrics }: PassResult, data: readonly Da
       ...('clip_low_threshold' in config && tokens > 0 && { clip_fraction: clipped / tokens }),
     },
   };
+}
+
+/** Between the policy that sampled and the weights as they are, summed over tokens. */
+interface Distance {
+  tokens: number;
+  distance: number;
+  /** Tokens whose ratio is outside of the bounds. */
+  clipped: number;
+}
+
+/** @param bounds of the logarithm of the ratio */
+function addDistance(
+  all: Distance,
+  { mask, samplingLogprobs }: Datum,
+  logprobs: Float32Array,
+  bounds: { low: number; high: number },
+): void {
+  let [tokens, distance, clipped] = [0, 0, 0];
+  for (let i = 0; i < mask.length; i += 1) {
+    if (mask[i] === 0) continue;
+    const change = logprobs[i]! - samplingLogprobs[i]!;
+    tokens += 1;
+    distance -= change;
+    if (change < bounds.low || change > bounds.high) clipped += 1;
+  }
+  all.tokens += tokens;
+  all.distance += distance;
+  all.clipped += clipped;
 }

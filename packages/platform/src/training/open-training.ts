@@ -1,10 +1,11 @@
 /** The training of a platform: its engine as the settings name it, the service on top, and who samples. */
 import { join, resolve } from 'node:path';
-import { HudError, messageOf } from 'hud/protocol';
+import { HudError } from 'hud/protocol';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { Db } from '../storage/database.ts';
-import type { BaseModel, TrainEngine } from './engine.ts';
+import type { TrainEngine } from './engine.ts';
+import { KnownBases } from './sampling/known-bases.ts';
 import { Samplers } from './sampling/samplers.ts';
 import { Training, type TrainingOptions } from './service.ts';
 
@@ -13,7 +14,7 @@ export interface OpenTraining extends AsyncDisposable {
   samplers: Samplers;
 }
 
-export interface TrainingSettings extends Pick<TrainingOptions, 'now' | 'onPhase'> {
+export interface TrainingSettings extends Pick<TrainingOptions, 'now' | 'onPhase' | 'graceMs'> {
   db: Db;
   config: Config;
   log: Log;
@@ -21,13 +22,29 @@ export interface TrainingSettings extends Pick<TrainingOptions, 'now' | 'onPhase
   engine: TrainEngine | undefined;
 }
 
+/** How long a start waits for the engine's models, in milliseconds. */
+const STARTUP_MS = 10_000;
+
 /** An engine begins its threads when it is first asked for something. @returns undefined when there is none */
-export async function openTraining({ db, config, log, now, onPhase, engine: given }: TrainingSettings): Promise<OpenTraining | undefined> {
+export async function openTraining({
+  db,
+  config,
+  log,
+  now,
+  onPhase,
+  graceMs,
+  engine: given,
+}: TrainingSettings): Promise<OpenTraining | undefined> {
   const engine = given ?? (await openEngine(config, log));
   if (engine === undefined) return undefined;
-  const told = onPhase === undefined ? {} : { onPhase };
-  const service = new Training({ db, engine, log, now, advantage: config.HUD_TRAIN_ADVANTAGE, ...told });
-  const samplers = new Samplers({ db, engine, bases: await basesOf(service, log) });
+  const told = { ...(onPhase && { onPhase }), ...(graceMs !== undefined && { graceMs }) };
+  const { HUD_TRAIN_KEEP_STATES: states, HUD_TRAIN_KEEP_SAMPLERS: sampled } = config;
+  const keep = { states, samplers: Math.max(states, sampled) }; // what can be trained on can be sampled
+  const service = new Training({ db, engine, log, now, keep, advantage: config.HUD_TRAIN_ADVANTAGE, ...told });
+  const bases = new KnownBases({ ask: async () => await service.bases(), log });
+  // A platform serves all else without them.
+  await bases.within(STARTUP_MS);
+  const samplers = new Samplers({ db, engine, bases });
   return { service, samplers, [Symbol.asyncDispose]: async () => await service[Symbol.asyncDispose]() };
 }
 
@@ -50,18 +67,9 @@ async function openRemote(config: Config, log: Log): Promise<TrainEngine> {
     apiKey: config.HUD_TINKER_API_KEY,
     server: config.HUD_TINKER_SERVER,
     tokenizer: config.HUD_TINKER_TOKENIZER,
+    toolFormat: config.HUD_TINKER_TOOL_FORMAT,
     contextTokens: config.HUD_TINKER_CONTEXT_TOKENS,
     loraRank: config.HUD_TINKER_LORA_RANK,
     log,
   });
-}
-
-/** A platform serves all else without them. */
-async function basesOf(service: Training, log: Log): Promise<BaseModel[]> {
-  try {
-    return await service.bases();
-  } catch (error) {
-    log.error('the training engine has no models', { reason: messageOf(error) });
-    return [];
-  }
 }

@@ -5,9 +5,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { HudError, isHudError, type api } from 'hud/protocol';
 import { absent, Fault } from '../fault.ts';
-import { findModel, setHead, type StoredModel } from '../storage/models/models.ts';
+import { findModel, setHead, type HeadOutcome, type StoredModel } from '../storage/models/models.ts';
 import type { Db } from '../storage/database.ts';
-import { findOperation, finishOperation, type Added, type StoredOperation } from '../storage/training/operations.ts';
+import type { Kept } from '../storage/training/retention.ts';
+import { findOperation, finishOperation, forgetOperation, type Added, type StoredOperation } from '../storage/training/operations.ts';
 import { groupsOf, type AdvantageKind } from './advantages.ts';
 import { byRecordedGroup, checkGroups, comparedIn, datumOf, partsOf, type Compared } from './batch.ts';
 import type { AdamParams, BaseModel, Datum, EngineModel, Loss, TrainEngine } from './engine.ts';
@@ -17,13 +18,19 @@ import { readInputs, type Trajectory } from './inputs.ts';
 import { Journal, type Asked, type JournalContext, type Turn } from './journal.ts';
 import { chooseLoss, needsSamplingLogprobs, type ChosenLoss } from './losses.ts';
 import { batchMetrics, combine, passMetrics, type Metrics } from './metrics.ts';
+import { Retention } from './retention.ts';
 import { Session } from './session.ts';
-import { carryOn, planStep, type StepReply } from './step.ts';
+import { refuseStale } from './stale.ts';
+import { carryOn, nothingToApply, planStep, type StepReply } from './step.ts';
 
 export interface TrainingOptions {
   db: Db;
   engine: TrainEngine;
   advantage: AdvantageKind;
+  /** Of each model, as HUD_TRAIN_KEEP_STATES and HUD_TRAIN_KEEP_SAMPLERS say. */
+  keep: Kept;
+  /** As the retention takes it. */
+  graceMs?: number;
   log: JournalContext['log'];
   now: () => number;
   /** Called when a phase of an operation is on record. */
@@ -38,6 +45,9 @@ type PassReply = api.training.PassReply;
 /** How long operations may take to end once the platform closes, in milliseconds. */
 const CLOSE_MS = 5_000;
 
+/** Tokens of a forward whose answer is kept for whoever lost it, some 10 MB of text. */
+const MOST_KEPT = 200_000;
+
 /** Of an Idempotency-Key, in characters. */
 const MOST_KEY = 200;
 
@@ -46,11 +56,13 @@ export class Training implements AsyncDisposable {
   readonly #closing = new AbortController();
   readonly #sessions = new Map<string, Session>();
   readonly #journal: Journal;
+  readonly #retention: Retention;
   #bases: Promise<BaseModel[]> | undefined;
 
   constructor(options: TrainingOptions) {
     this.#options = options;
-    const { db, engine, log, now, onPhase } = options;
+    const { db, engine, log, now, onPhase, keep, graceMs } = options;
+    this.#retention = new Retention({ db, engine, keep, log, now, graceMs });
     const told = ({ kind }: StoredOperation, phase: string): void => onPhase?.(kind, phase);
     this.#journal = new Journal({ db, engine, log, now, signal: this.#closing.signal, onPhase: told });
   }
@@ -78,10 +90,11 @@ export class Training implements AsyncDisposable {
     checkGroups(body.inputs.length, groupSize);
     return await this.#perform(model, { kind: 'forward-backward', key, body }, async (turn, session) => {
       const read = await this.#read(turn.model, body.inputs, needsSamplingLogprobs(loss.name));
+      await refuseStale(this.#options.db, turn.model, read, body.maxLag);
       const trajectories = byRecordedGroup(read, groupSize);
       if (trajectories.some((one, i) => one !== read[i])) this.#options.log.warn('groups reordered', { model: model.id });
       const options = { loss: loss.name, groupSize, rewardScale: body.rewardScale ?? 1, advantage: this.#options.advantage };
-      const parts = partsOf(trajectories, { ...options, substeps: body.numSubsteps ?? 1 });
+      const parts = await partsOf(trajectories, { ...options, substeps: body.numSubsteps ?? 1 });
       const compared = comparedIn(trajectories, options);
       return await this.#accumulate(turn, session, { parts, loss, metrics: batchMetrics(trajectories), trajectories, compared });
     });
@@ -91,7 +104,9 @@ export class Training implements AsyncDisposable {
     const groupSize = body.groupSize ?? undefined;
     checkGroups(body.inputs.length, groupSize);
     return await this.#perform(model, { kind: 'forward', key, body }, async ({ model: now, operation }, session) => {
-      const trajectories = byRecordedGroup(await this.#read(now, body.inputs, false), groupSize);
+      const read = await this.#read(now, body.inputs, false);
+      await refuseStale(this.#options.db, now, read, body.maxLag);
+      const trajectories = byRecordedGroup(read, groupSize);
       const turns = trajectories.flatMap((one) => one.turns);
       const engine = await session.ready(this.#opening(), now);
       const logprobs = await engine.forward(
@@ -108,8 +123,10 @@ export class Training implements AsyncDisposable {
         mask: [...(turns[d]?.mask ?? [])],
         ...(groupSize === undefined ? {} : { groupIdx: Math.floor(place / groupSize) }),
       }));
-      // Without a key nobody can ask for it again, and it is long.
-      await this.#finish(operation, now, key === undefined ? null : { forwardId, data });
+      const isKept = key !== undefined && data.reduce((sum, one) => sum + one.logprobs.length, 0) <= MOST_KEPT;
+      if (isKept) return await this.#finish(operation, now, { forwardId, data });
+      await forgetOperation(this.#options.db, operation.id); // asked for again, it is computed again
+      this.#options.onPhase?.(operation.kind, 'done');
       return { forwardId, data };
     });
   }
@@ -135,25 +152,28 @@ export class Training implements AsyncDisposable {
 
   /** @throws Fault 409 when nothing is accumulated; 503 when the step is applied and its save failed: the next call goes on with it */
   async optimStep(model: StoredModel, key: string | undefined, params: AdamParams): Promise<StepReply> {
-    return await this.#perform(model, { kind: 'optim-step', key, body: params }, async ({ model: now, operation, resumed }, session) => {
+    return await this.#perform(model, { kind: 'optim-step', key, body: params }, async (turn, session) => {
+      const { model: now, operation, resumed } = turn;
+      turn.countOnGradient();
       if (resumed !== undefined) return await this.#finish(operation, now, resumed);
       const gradient = readGradient(now.gradient);
-      if (gradient === undefined)
-        throw new Fault(409, 'no accumulated gradient: run forward-backward with groups whose rewards differ before optim-step.');
+      if (gradient === undefined) throw await nothingToApply(this.#options.db, now);
       const context = this.#stepContext();
       const planned = await planStep(context, now, operation, { params, gradient });
-      return await carryOn(context, session, now, planned);
+      const reply = await carryOn(context, session, now, planned);
+      await this.#retention.spare(now.id);
+      return reply;
     });
   }
 
-  /** In its turn among the operations; what was accumulated is dropped. @returns false when the model has no such checkpoint */
-  async setHead(model: StoredModel, checkpointId: string): Promise<boolean> {
+  /** In its turn among the operations; what was accumulated is dropped. */
+  async setHead(model: StoredModel, checkpointId: string): Promise<HeadOutcome> {
     const session = this.#sessionOf(model);
     return await session.queue.run(async () => {
       await this.#journal.settle(session, model);
-      const isSet = await setHead(this.#options.db, model.id, checkpointId);
-      if (isSet) session.forwards.drop();
-      return isSet;
+      const outcome = await setHead(this.#options.db, model.id, checkpointId);
+      if (outcome === 'set') session.forwards.drop();
+      return outcome;
     });
   }
 
@@ -170,10 +190,12 @@ export class Training implements AsyncDisposable {
   /** Ends what runs; what it was at is settled by whoever comes next. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new HudError('CANCELLED', 'The platform is shutting down.'));
+    const removed = this.#retention.stop();
     const idle = Promise.all([...this.#sessions.values()].map(async ({ queue }) => await queue.idle()));
     await Promise.race([idle, sleep(CLOSE_MS, undefined, { ref: false })]);
     await Promise.all([...this.#sessions.values()].map(async (session) => await session.close()));
     await this.#options.engine[Symbol.asyncDispose]();
+    await Promise.race([removed, sleep(CLOSE_MS, undefined, { ref: false })]);
   }
 
   async #perform<T>(model: StoredModel, asked: Asked, work: (turn: Turn, session: Session) => Promise<T>): Promise<T> {
@@ -185,10 +207,11 @@ export class Training implements AsyncDisposable {
   }
 
   async #accumulate(
-    { model, operation }: Turn,
+    { model, operation, countOnGradient }: Turn,
     session: Session,
     { parts, loss, metrics, trajectories, compared, lossName = loss.name }: Batch & { lossName?: string },
   ): Promise<PassReply> {
+    countOnGradient();
     const engine = await session.ready(this.#opening(), model);
     const before = readGradient(model.gradient);
     if (before === undefined && session.isDirty) await engine.dropGradient();
@@ -224,7 +247,7 @@ export class Training implements AsyncDisposable {
       try {
         const result = await engine.forwardBackward({ loss: name, config, data, id: `${id}-${i}` }, this.#closing.signal);
         session.isDirty = true;
-        results.push(passMetrics(result, data, name, config));
+        results.push(await passMetrics(result, data, name, config));
       } catch (error) {
         // An engine that refuses a pass has added nothing of it.
         if (i === 0 && isHudError(error)) throw new Untouched('refused', { cause: error });
@@ -291,7 +314,7 @@ export async function trainedModel(db: Db, teamId: string, { text, id }: { text:
   throw new Fault(404, `${absent(`model '${text.slice(0, 100)}' of your team`).message}${hint}`);
 }
 
-function checkShape(weights: readonly (readonly number[])[], lengths: readonly number[]): void {
+function checkShape(weights: readonly { length: number }[], lengths: readonly number[]): void {
   if (weights.length !== lengths.length)
     throw new Fault(422, `There are weights for ${weights.length} data; the forward gave ${lengths.length}.`);
   const at = weights.findIndex(({ length }, d) => length !== lengths[d]);

@@ -1,4 +1,5 @@
 /** A model of a team in the engine: opened when it is needed, from its head, and opened again when the engine has lost it. */
+import { isHudError, type HudError } from 'hud/protocol';
 import { Fault } from '../fault.ts';
 import type { Db } from '../storage/database.ts';
 import { findCheckpoint, type StoredModel } from '../storage/models/models.ts';
@@ -10,8 +11,6 @@ import { Queue } from './queue.ts';
 export class Session {
   readonly queue = new Queue();
   readonly forwards = new Forwards();
-  /** Operations that a process before this one left are settled. */
-  isRecovered = false;
   /** The step whose weights the engine holds, while its checkpoint is not there yet. */
   pendingStep: string | undefined;
   /** The engine may hold a gradient. */
@@ -40,7 +39,9 @@ export class Session {
     at: { state: WeightsPath | undefined; headId: string | null },
   ): Promise<EngineModel> {
     await this.close();
-    const opened = await engine.open(model.base_model, at.state, signal);
+    const opened = await engine.open(model.base_model, at.state, signal).catch((error: unknown) => {
+      throw at.state !== undefined && isHudError(error) && BAD_WEIGHTS.includes(error.code) ? unusable(at.state, error) : error;
+    });
     this.#open = { id: newId(), model: opened, headId: at.headId };
     return opened;
   }
@@ -70,6 +71,14 @@ export class Session {
       if (!(error instanceof EngineLost)) throw error;
     }
   }
+}
+
+/** What engines say of saved weights that are damaged, missing, or of another model. */
+const BAD_WEIGHTS = ['STORE_DAMAGED', 'BAD_ARGUMENT'];
+
+function unusable(path: WeightsPath, error: HudError): Fault {
+  const what = `The saved weights that this model goes on from can't be used (${path}): ${error.message}`;
+  return new Fault(409, `${what} Make another checkpoint the head, and train on from there.`, { cause: error });
 }
 
 export interface Opening {

@@ -3,11 +3,13 @@
  * that whoever comes after a crash goes on where it was, or knows that the weights are as they were before.
  */
 import { dashedUuid, isHudError, type api } from 'hud/protocol';
+import { Fault } from '../fault.ts';
 import type { Db } from '../storage/database.ts';
 import type { StoredModel } from '../storage/models/models.ts';
 import type { CheckpointsTable } from '../storage/schema/registry.ts';
 import { newId } from '../storage/tasksets/tasksets.ts';
-import { finishStep, lastStep, noteProgress, type Progress, type StoredOperation } from '../storage/training/operations.ts';
+import { finishStep, lastDone, lastStep, noteProgress, type Progress, type StoredOperation } from '../storage/training/operations.ts';
+import { savedName } from '../storage/training/retention.ts';
 import { EngineLost, type AdamParams, type EngineModel } from './engine.ts';
 import type { Gradient } from './gradient.ts';
 import type { Opening, Session } from './session.ts';
@@ -61,17 +63,33 @@ export async function carryOn(context: StepContext, session: Session, model: Sto
     operation = await note(context, operation, { phase: 'applied' });
   }
   if (operation.phase === 'applied') {
-    const path = await held(session).saveState(`state-${plan.step}-${operation.id}`);
+    const path = await held(session).saveState(savedName('state', plan.step, operation.id));
     operation = await note(context, operation, { phase: 'state-saved', state_path: path });
   }
   const state = operation.state_path ?? '';
   if (operation.phase === 'state-saved') {
     const isHeld = session.pendingStep === operation.id ? session.held : undefined;
     const engine = isHeld ?? (await session.openAt(context, model, { state, headId: plan.checkpointId }));
-    const path = await engine.saveSampler(`sampler-${plan.step}-${operation.id}`);
+    const path = await engine.saveSampler(savedName('sampler', plan.step, operation.id));
     operation = await note(context, operation, { phase: 'sampler-saved', sampler_path: path });
   }
   return await finish(context, session, model, operation, plan);
+}
+
+/** Why there is nothing to apply, as far as the record knows. */
+export async function nothingToApply(db: Db, model: StoredModel): Promise<Fault> {
+  const last = await lastDone(db, model.id);
+  const reply = JSON.parse(last?.reply ?? '{}') as { step?: number; numDatums?: number };
+  const first = 'Run forward-backward with groups whose rewards differ before optim-step.';
+  const why =
+    last === undefined
+      ? first
+      : last.kind === 'optim-step'
+        ? `step ${reply.step} applied all there was. ${first} If you did, another trainer uses this model: give each a fork of its own.`
+        : reply.numDatums === 0
+          ? `in each group of the last pass all rewards are equal, and that teaches nothing. ${first}`
+          : `it was dropped, as the head was set or the engine was lost. ${first}`;
+  return new Fault(409, `no accumulated gradient: ${why}`);
 }
 
 /** What was accumulated, or applied, is in the engine's memory alone. */

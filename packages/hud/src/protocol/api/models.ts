@@ -22,7 +22,7 @@ export type Model = z.infer<typeof Model>;
 export const Checkpoint = z.object({
   id: z.string(),
   name: z.string(),
-  /** Where the sampler finds it. */
+  /** Where the sampler finds it; null once its weights were not kept. */
   checkpointName: z.string().nullable(),
   prevModelCheckpointId: z.string().nullable(),
   isActive: z.boolean(),
@@ -34,6 +34,10 @@ export const Checkpoint = z.object({
   meanReward: z.number().nullable(),
   learningRate: z.number().nullable(),
   lossFn: z.string().nullable(),
+  /** Its optimizer's state is kept, so that it can be made the head and be trained on. Other platforms may not say. */
+  hasState: z.boolean().optional(),
+  /** Its weights stay, however many checkpoints come after it. */
+  isPinned: z.boolean().optional(),
 });
 export type Checkpoint = z.infer<typeof Checkpoint>;
 
@@ -72,7 +76,22 @@ export const checkpoints = route({
   path: '/v2/models/{id}/checkpoints',
   summary: 'Its checkpoints, oldest first; none when it has its base weights alone',
   access: 'read',
+  query: z.object({
+    /** Id of one of them: those that came after it. */
+    after: z.string().optional(),
+    /** @default all */
+    limit: z.coerce.number().int().min(1).max(10_000).optional(),
+  }),
   reply: z.array(Checkpoint),
+});
+
+export const pin = route({
+  method: 'PUT',
+  path: '/v2/models/{id}/checkpoints/{checkpoint}/pin',
+  summary: 'Keeps the weights of a checkpoint for good, or no longer',
+  access: 'train',
+  body: z.object({ isPinned: z.boolean() }),
+  reply: Checkpoint,
 });
 
 export const setHead = route({
@@ -136,6 +155,43 @@ export const inputs = route({
     numInputs: z.number().nullable(),
     /** Over the trajectories that are kept and known to be of weights on the way here; null when none is. */
     lag: z.object({ mean: z.number(), max: z.number(), n: z.number() }).nullable(),
+  }),
+});
+
+/** The runs of one task that were compared in one step. */
+export const TaskGroup = z.object({
+  /** Its place among `steps`. */
+  step: z.number(),
+  /** Runs that are kept. */
+  n: z.number(),
+  mean: z.number(),
+  min: z.number(),
+  /** Equal to `min`: the group had no spread, and taught nothing. */
+  max: z.number(),
+});
+
+export const tasks = route({
+  method: 'GET',
+  path: '/v2/models/{id}/tasks',
+  summary: 'Which tasks still teach it: their groups in its newest steps, with and without a spread of rewards',
+  access: 'read',
+  query: z.object({
+    /** How many of the newest steps. */
+    steps: z.coerce.number().int().min(1).max(200).default(50),
+    /** Tasks. */
+    limit: z.coerce.number().int().min(1).max(1_000).default(100),
+  }),
+  reply: z.object({
+    /** Oldest first, with how many groups of runs each had, and how many of them a spread. */
+    steps: z.array(z.object({ checkpointId: z.string(), name: z.string(), groups: z.number(), withSpread: z.number() })),
+    /** Those whose last group had a spread first, of these the ones that came last. */
+    items: z.array(z.object({ slug: z.string(), groups: z.array(TaskGroup) })),
+    /** Of all tasks in those steps. */
+    total: z.number(),
+    /** By the last group of each: it had a spread; all earned the best reward that was seen; all earned the same, and less. */
+    teaching: z.number(),
+    solved: z.number(),
+    unsolved: z.number(),
   }),
 });
 

@@ -36,7 +36,7 @@ export interface RouteSpec {
   isForm?: boolean;
   /** Numbers of the body and the reply keep their spelling, see `parseJson`. */
   isLossless?: boolean;
-  /** The body may be as large as an upload. */
+  /** The body may be as large as an upload, come compressed or packed (`packed.ts`), and its long lists of numbers are typed arrays. */
   isLarge?: boolean;
   /** What answers with 200 and JSON; absent when the handler writes a response of its own (a stream, bytes). */
   reply?: z.ZodType;

@@ -3,20 +3,22 @@ import { z } from 'zod';
 import { decode } from '../codec.ts';
 import { messageOf } from '../errors.ts';
 import { isPlainObject, type JsonObject } from '../json.ts';
+import { FiniteList, TokenList } from './number-lists.ts';
 import { route } from './route.ts';
 
-const Tokens = z.array(z.int().min(0));
-const Logprobs = z.array(z.number());
+export { TokenList } from './number-lists.ts';
+
+const Numbers = z.array(z.number());
 const Metrics = z.record(z.string(), z.number());
 
 /** One turn: its prompt flat, or as chunks, which win where both are there. */
 export const TrainSample = z.object({
-  promptTokenIds: Tokens.nullish(),
+  promptTokenIds: TokenList.nullish(),
   /** `{"type":"encoded_text","tokens":[…]}`, and pictures with their `expected_tokens`. */
   promptChunks: z.array(z.custom<JsonObject>(isPlainObject, 'expected an object')).nullish(),
-  outputTokenIds: Tokens,
+  outputTokenIds: TokenList,
   /** One for each output token; may be missing for `cross_entropy` alone. */
-  outputLogprobs: Logprobs.default([]),
+  outputLogprobs: FiniteList.prefault([]),
 });
 export type TrainSample = z.output<typeof TrainSample>;
 
@@ -47,6 +49,8 @@ function whyNeither({ input }: { input?: unknown }): string | undefined {
 const Inputs = z.array(TrainInput).min(1);
 const GroupSize = z.int().min(1).nullish();
 const RewardScale = z.number().nullish();
+/** Steps that weights which sampled an input may be behind the head: older ones are refused, and those that nobody knows. */
+const MaxLag = z.int().min(0).nullish();
 
 export const PassReply = z.strictObject({ metrics: Metrics, numDatums: z.int() });
 export type PassReply = z.output<typeof PassReply>;
@@ -55,10 +59,10 @@ export const ForwardDatum = z.strictObject({
   reward: z.number(),
   /** Index of its input. */
   trajIdx: z.int(),
-  logprobs: Logprobs,
-  samplingLogprobs: Logprobs,
+  logprobs: Numbers,
+  samplingLogprobs: Numbers,
   /** 1 on tokens that the model wrote. */
-  mask: z.array(z.number()),
+  mask: Numbers,
   /** Absent without groups. */
   groupIdx: z.int().nullish(),
 });
@@ -97,6 +101,7 @@ export const forwardBackward = route({
     groupSize: GroupSize,
     rewardScale: RewardScale,
     numSubsteps: z.int().min(1).nullish(),
+    maxLag: MaxLag,
   }),
   reply: PassReply,
 });
@@ -107,7 +112,7 @@ export const forward = route({
   summary: 'Log-probabilities of trajectories, for a loss of your own; changes nothing',
   access: 'train',
   isLarge: true,
-  body: z.object({ inputs: Inputs, groupSize: GroupSize, rewardScale: RewardScale }),
+  body: z.object({ inputs: Inputs, groupSize: GroupSize, rewardScale: RewardScale, maxLag: MaxLag }),
   reply: ForwardReply,
 });
 
@@ -117,7 +122,7 @@ export const backward = route({
   summary: 'Adds the gradient of a loss of your own, given as minus its derivatives by each log-probability of `forward`',
   access: 'train',
   isLarge: true,
-  body: z.object({ forwardId: z.string(), weights: z.array(Logprobs), metrics: Metrics.nullish() }),
+  body: z.object({ forwardId: z.string(), weights: z.array(FiniteList), metrics: Metrics.nullish() }),
   reply: PassReply,
 });
 

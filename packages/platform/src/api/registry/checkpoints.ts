@@ -3,7 +3,7 @@ import { api, dashedUuid } from 'hud/protocol';
 import type { Caller } from '../../caller.ts';
 import type { Context } from '../../context.ts';
 import { absent, Fault } from '../../fault.ts';
-import { checkpointTree, findCheckpoint, findModel, type StoredModel } from '../../storage/models/models.ts';
+import { checkpointTree, findModel, type StoredModel } from '../../storage/models/models.ts';
 import type { TrainingInputsTable } from '../../storage/schema/training.ts';
 import { newId } from '../../storage/tasksets/tasksets.ts';
 import { inputsOf } from '../../storage/training/inputs.ts';
@@ -11,6 +11,8 @@ import { hasSpread } from '../../training/advantages.ts';
 import { lagsBehind } from '../../training/lag.ts';
 import type { Samplers } from '../../training/sampling/samplers.ts';
 import type { Router } from '../bind.ts';
+import { ownCheckpoint, pinned } from './checkpoint-list.ts';
+import { taskSpread } from './task-spread.ts';
 
 type Lag = ReturnType<typeof lagsBehind>;
 type Inputs = api.Reply<typeof api.models.inputs>;
@@ -21,6 +23,14 @@ export function addCheckpointRoutes(router: Router, context: Context): void {
   router.on(api.models.inputs, async ({ params, query, caller }) => {
     const model = await ownModel(context, caller, params.id);
     return await inputsReply(context, model, params.checkpoint, query);
+  });
+  router.on(
+    api.models.tasks,
+    async ({ params, query, caller }) => await taskSpread(context, await ownModel(context, caller, params.id), query),
+  );
+  router.on(api.models.pin, async ({ params, body, caller }) => {
+    const model = await ownModel(context, caller, params.id);
+    return await pinned(context, model, await ownCheckpoint(context, model, params.checkpoint), body.isPinned);
   });
   router.on(api.models.sample, async ({ params, body, caller, signal }) => {
     const model = await ownModel(context, caller, params.id);
@@ -37,10 +47,9 @@ async function ownModel({ db }: Context, { teamId }: Caller, text: string): Prom
   return model;
 }
 
-async function inputsReply({ db }: Context, model: StoredModel, text: string, page: { limit: number; offset: number }): Promise<Inputs> {
-  const id = api.hexId(text);
-  const checkpoint = id === undefined ? undefined : await findCheckpoint(db, model.id, id);
-  if (checkpoint === undefined) throw absent(`checkpoint '${text.slice(0, 100)}' of model '${model.model_name}'`);
+async function inputsReply(context: Context, model: StoredModel, text: string, page: { limit: number; offset: number }): Promise<Inputs> {
+  const { db } = context;
+  const checkpoint = await ownCheckpoint(context, model, text);
   const [rows, tree] = await Promise.all([
     inputsOf(db, { teamId: model.team_id, modelId: model.id, checkpointId: checkpoint.id }),
     checkpointTree(db, model.id),

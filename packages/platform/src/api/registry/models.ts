@@ -3,16 +3,9 @@ import { api, dashedUuid, normalizeEnvironmentName } from 'hud/protocol';
 import type { Context } from '../../context.ts';
 import { absent, Fault } from '../../fault.ts';
 import type { ServedModel } from '../../gateway/seams.ts';
-import {
-  createModel,
-  findModel,
-  listCheckpoints,
-  listModels,
-  setHead,
-  type StoredCheckpoint,
-  type StoredModel,
-} from '../../storage/models/models.ts';
+import { createModel, findModel, listModels, setHead, type HeadOutcome, type StoredModel } from '../../storage/models/models.ts';
 import type { Router } from '../bind.ts';
+import { checkpointList, notKept, ownCheckpoint } from './checkpoint-list.ts';
 
 /** A fork of the same source under the same name within this time is the same request, sent again. */
 const SAME_REQUEST_MS = 10 * 60_000;
@@ -33,24 +26,24 @@ export function addModelRoutes(router: Router, context: Context): void {
     return found;
   });
   router.on(api.models.fork, async ({ body, caller }) => ownModel(await fork(context, caller.teamId, body)));
-  router.on(api.models.checkpoints, async ({ params, caller }) => {
+  router.on(api.models.checkpoints, async ({ params, query, caller }) => {
     const model = await existing(context, caller.teamId, params.id);
-    if (model !== undefined) return (await listCheckpoints(db, model.id)).map((checkpoint) => node(checkpoint, model));
+    if (model !== undefined) return await checkpointList(context, model, query);
     if (models.catalogue().some(({ id }) => id === api.hexId(params.id))) return []; // base weights alone
     throw absent(`model '${params.id}'`);
   });
   router.on(api.models.setHead, async ({ params, body, caller }) => {
     const model = await existing(context, caller.teamId, params.id);
     if (model === undefined) throw absent(`model '${params.id}' of your team`);
-    const checkpointId = api.hexId(body.checkpointId);
-    if (checkpointId === undefined || !(await moveHead(context, model, checkpointId)))
-      throw absent(`checkpoint '${body.checkpointId}' of model '${model.model_name}'`);
-    return { id: dashedUuid(model.id), checkpointId: dashedUuid(checkpointId) };
+    const checkpoint = await ownCheckpoint(context, model, body.checkpointId);
+    if ((await moveHead(context, model, checkpoint.id)) === 'gone')
+      throw notKept(`'${checkpoint.name}' can't be the head, for it could not be trained on`, context.config);
+    return { id: dashedUuid(model.id), checkpointId: dashedUuid(checkpoint.id) };
   });
 }
 
 /** In its turn among the operations that train the model. */
-async function moveHead({ db, training }: Context, model: StoredModel, checkpointId: string): Promise<boolean> {
+async function moveHead({ db, training }: Context, model: StoredModel, checkpointId: string): Promise<HeadOutcome> {
   return training === undefined ? await setHead(db, model.id, checkpointId) : await training.setHead(model, checkpointId);
 }
 
@@ -83,7 +76,7 @@ async function fork(context: Context, teamId: string, { sourceModelId, name }: a
       provider: own?.provider ?? (served as ServedModel).provider,
       sdkAgentType: 'openai_compatible', // the one dialect whose replies carry tokens
       baseModel: own?.base_model ?? (served as ServedModel).modelName,
-      source: { id: source.id, headId: own?.head_id ?? null },
+      sourceId: source.id,
     },
     now(),
   );
@@ -112,23 +105,5 @@ function ownModel(model: StoredModel): api.models.Model {
     provider: { name: model.provider },
     sourceModelId: dashedUuid(model.source_id),
     createdAt: new Date(model.created_at).toISOString(),
-  };
-}
-
-function node(checkpoint: StoredCheckpoint, { head_id: headId }: StoredModel): api.models.Checkpoint {
-  return {
-    id: dashedUuid(checkpoint.id),
-    name: checkpoint.name,
-    checkpointName: checkpoint.checkpoint_name,
-    prevModelCheckpointId: checkpoint.prev_id === null ? null : dashedUuid(checkpoint.prev_id),
-    isActive: checkpoint.id === headId,
-    createdAt: new Date(checkpoint.created_at).toISOString(),
-    metrics: JSON.parse(checkpoint.metrics) as Record<string, number>,
-    numTraces: checkpoint.num_traces,
-    numDatums: checkpoint.num_datums,
-    numTokens: checkpoint.num_tokens,
-    meanReward: checkpoint.mean_reward,
-    learningRate: checkpoint.learning_rate,
-    lossFn: checkpoint.loss_fn,
   };
 }

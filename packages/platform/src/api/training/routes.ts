@@ -63,6 +63,12 @@ const REPLIES = {
   'optim-step': api.training.StepReply,
 } as const;
 
+function errorOf({ error }: StoredOperation): { status: number; detail: string } | null {
+  if (error === null) return null;
+  const { status, detail } = JSON.parse(error) as { status: number; detail: string };
+  return { status, detail };
+}
+
 function operationOf(row: StoredOperation): api.Reply<typeof api.training.operation> {
   const kind = row.kind as keyof typeof REPLIES;
   return {
@@ -71,7 +77,7 @@ function operationOf(row: StoredOperation): api.Reply<typeof api.training.operat
     status: row.phase === 'done' ? 'done' : row.phase === 'failed' ? 'failed' : 'running',
     phase: row.phase,
     reply: row.reply === null ? null : (encode(REPLIES[kind], JSON.parse(row.reply) as never) as JsonObject),
-    error: row.error === null ? null : (JSON.parse(row.error) as { status: number; detail: string }),
+    error: errorOf(row),
     createdAt: new Date(row.created_at).toISOString(),
     endedAt: row.ended_at === null ? null : new Date(row.ended_at).toISOString(),
   };

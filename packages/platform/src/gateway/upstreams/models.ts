@@ -74,12 +74,22 @@ export function openModels(config: Config, log: Log, { env = process.env, sample
       log.error('model servers stay as they were', { reason: error instanceof HudError ? error.message : messageOf(error) });
     }
   };
+  let listed = samplers?.bases;
+  /** As it is, or anew once the bases are others: an engine may have been out of reach at the start. */
+  const current = (): Directory => {
+    const bases = samplers?.bases;
+    if (bases !== listed) {
+      listed = bases;
+      reread();
+    }
+    return directory;
+  };
   const unwatch = path === undefined ? undefined : watchUpstreamFile(path, reread);
   return {
-    catalogue: () => directory.models,
-    find: (name) => directory.find(name),
-    route: (name, dialect, headers) => directory.route(name, dialect, headers, config),
-    upstream: (name) => directory.upstreams.get(name),
+    catalogue: () => current().models,
+    find: (name) => current().find(name),
+    route: (name, dialect, headers) => current().route(name, dialect, headers, config),
+    upstream: (name) => current().upstreams.get(name),
     close: () => unwatch?.(),
   };
 }

@@ -17,9 +17,21 @@ export async function findModel(db: Db, teamId: string, id: string): Promise<Sto
   return await db.selectFrom('models').selectAll().where('team_id', '=', teamId).where('id', '=', id).executeTakeFirst();
 }
 
-/** Oldest first. @param modelId one that the team has */
-export async function listCheckpoints(db: Db, modelId: string): Promise<StoredCheckpoint[]> {
-  return await db.selectFrom('checkpoints').selectAll().where('model_id', '=', modelId).orderBy('created_at').orderBy('id').execute();
+/** Oldest first. @param modelId one that the team has; @param page those that came after one of its checkpoints, some of them or all */
+export async function listCheckpoints(
+  db: Db,
+  modelId: string,
+  { after, limit }: { after?: StoredCheckpoint | undefined; limit?: number | undefined } = {},
+): Promise<StoredCheckpoint[]> {
+  return await db
+    .selectFrom('checkpoints')
+    .selectAll()
+    .where('model_id', '=', modelId)
+    .$if(after !== undefined, (query) => query.where('created_at', '>', after?.created_at ?? 0)) // no two have one time
+    .orderBy('created_at')
+    .orderBy('id')
+    .$if(limit !== undefined, (query) => query.limit(limit ?? 0))
+    .execute();
 }
 
 export interface NewModel {
@@ -28,8 +40,8 @@ export interface NewModel {
   provider: string;
   sdkAgentType: string;
   baseModel: string;
-  /** What it begins as. */
-  source: { id: string; headId?: string | null };
+  /** What it begins as: a model of the team's own, or one that has base weights alone. */
+  sourceId: string;
 }
 
 /**
@@ -39,9 +51,9 @@ export interface NewModel {
 export async function createModel(db: Db, teamId: string, model: NewModel, now: number): Promise<StoredModel | undefined> {
   return await inTransaction(db, async (transaction) => {
     const id = newId();
-    const { headId } = model.source;
-    const inherited =
-      headId == null ? undefined : await transaction.selectFrom('checkpoints').selectAll().where('id', '=', headId).executeTakeFirst();
+    // Held, so that its weights are named by the fork as well before anybody takes them.
+    const headId = await holdModel(transaction, model.sourceId);
+    const inherited = headId === null ? undefined : await findCheckpoint(transaction, model.sourceId, headId);
     const root = inherited === undefined ? undefined : { ...inherited, id: newId(), model_id: id, prev_id: null, created_at: now };
     const row: ModelsTable = {
       id,
@@ -50,7 +62,7 @@ export async function createModel(db: Db, teamId: string, model: NewModel, now: 
       name: model.name,
       provider: model.provider,
       sdk_agent_type: model.sdkAgentType,
-      source_id: model.source.id,
+      source_id: model.sourceId,
       base_model: model.baseModel,
       head_id: root?.id ?? null,
       created_at: now,
@@ -82,9 +94,9 @@ export async function findCheckpoint(db: Db, modelId: string, id: string): Promi
   return await db.selectFrom('checkpoints').selectAll().where('model_id', '=', modelId).where('id', '=', id).executeTakeFirst();
 }
 
-/** Ids and ways of its checkpoints alone. */
-export async function checkpointTree(db: Db, modelId: string): Promise<Pick<StoredCheckpoint, 'id' | 'prev_id' | 'step'>[]> {
-  return await db.selectFrom('checkpoints').select(['id', 'prev_id', 'step']).where('model_id', '=', modelId).execute();
+/** Ids, names and ways of its checkpoints alone. */
+export async function checkpointTree(db: Db, modelId: string): Promise<Pick<StoredCheckpoint, 'id' | 'name' | 'prev_id' | 'step'>[]> {
+  return await db.selectFrom('checkpoints').select(['id', 'name', 'prev_id', 'step']).where('model_id', '=', modelId).execute();
 }
 
 /** @param gradient JSON of what was accumulated; null: nothing */
@@ -95,21 +107,29 @@ export async function setGradient(db: Db, modelId: string, gradient: string | nu
   });
 }
 
-/** Moves the pointer and forgets what was accumulated. @returns false when the model has no such checkpoint; nothing has changed then */
-export async function setHead(db: Db, modelId: string, checkpointId: string): Promise<boolean> {
+/** `gone`: it could not be trained on, since its weights or its optimizer's state were not kept. */
+export type HeadOutcome = 'set' | 'absent' | 'gone';
+
+/** Moves the pointer and forgets what was accumulated; unless it is set, nothing has changed. */
+export async function setHead(db: Db, modelId: string, checkpointId: string): Promise<HeadOutcome> {
   return await inTransaction(db, async (transaction) => {
-    const { numUpdatedRows } = await transaction
-      .updateTable('models')
-      .set({ head_id: checkpointId, gradient: null })
-      .where('id', '=', modelId)
-      .where((e) =>
-        e.exists(
-          e.selectFrom('checkpoints').select('checkpoints.id').where('checkpoints.id', '=', checkpointId).where('model_id', '=', modelId),
-        ),
-      )
-      .executeTakeFirst();
-    const isSet = Number(numUpdatedRows) === 1;
-    if (isSet) await dropInputs(transaction, modelId);
-    return isSet;
+    await holdModel(transaction, modelId);
+    const checkpoint = await findCheckpoint(transaction, modelId, checkpointId);
+    if (checkpoint === undefined) return 'absent';
+    if (isGone(checkpoint)) return 'gone';
+    await transaction.updateTable('models').set({ head_id: checkpointId, gradient: null }).where('id', '=', modelId).execute();
+    await dropInputs(transaction, modelId);
+    return 'set';
   });
+}
+
+/** Others who move the head, pin a checkpoint, or take weights come before or after. @returns the head */
+export async function holdModel(transaction: Db, modelId: string): Promise<string | null> {
+  const model = transaction.updateTable('models').set({ id: modelId }).where('id', '=', modelId);
+  return (await model.returning('head_id').executeTakeFirst())?.head_id ?? null;
+}
+
+/** Of a step that was made here. */
+export function isGone({ step, state_path: state, checkpoint_name: sampler }: StoredCheckpoint): boolean {
+  return step !== null && (state === null || sampler === null);
 }

@@ -1,4 +1,6 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tempDir } from '../../../../hud/src/testing/temp-dir.ts';
 import { graded, job, lease, picture, rowOf, span, start } from '../../../../hud/src/store/store.fixtures.ts';
@@ -141,6 +143,24 @@ test('a move that was interrupted leaves what nobody can use, and goes on', asyn
   });
   expect(firsts[0]).toBeGreaterThan(0);
   expect(await opened(to, whole)).toEqual(await opened(from, whole));
+});
+
+test('saved weights come along, whole ones alone, and those that are there already stay', async () => {
+  await using place = await places();
+  const from = await place.of('SQLite and a folder');
+  const to = await place.of('SQLite and a bucket');
+  await filled(from);
+  const [source, target] = [from, to].map(({ HUD_PLATFORM_DIR: folder }) => join(folder, 'weights'));
+  const names = ['sampler-1-a.weights', 'state-1-a.weights'];
+  await mkdir(source ?? '');
+  for (const name of [...names, `state-2-b.weights.${randomUUID()}.tmp`]) await writeFile(join(source ?? '', name), randomBytes(300_000));
+  expect((await moveRecord(from, to)).weights).toBe(2);
+  expect(await readdir(target ?? '')).toEqual(names);
+  const before = await stat(join(target ?? '', 'state-1-a.weights'));
+  await writeFile(join(target ?? '', 'sampler-1-a.weights'), 'torn');
+  expect((await moveRecord(from, to)).weights).toBe(2);
+  expect((await stat(join(target ?? '', 'state-1-a.weights'))).ino).toBe(before.ino);
+  for (const name of names) expect(await readFile(join(target ?? '', name))).toEqual(await readFile(join(source ?? '', name)));
 });
 
 test('a target that holds something of its own is refused and stays as it was', async () => {

@@ -1,4 +1,4 @@
-/** Everything of a record, its database and its blobs, from one place to another: SQLite or PostgreSQL, folder or bucket. */
+/** A record's database, its blobs and the weights of its models, from one place to another: SQLite or PostgreSQL, folder or bucket. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { HudError } from 'hud/protocol';
@@ -7,6 +7,7 @@ import { readMark, writeMark } from './mark.ts';
 import { moveBlobs } from './blobs.ts';
 import { countRows, fingerprint, lastKey, listTables, readPages, type TableRow, type TableShape } from './tables.ts';
 import { openStorage, type Storage, type StorageConfig } from '../open.ts';
+import { moveWeights } from './weights.ts';
 
 export interface MoveOptions {
   /** @param progress `table`: which, or what is done with it */
@@ -19,6 +20,8 @@ export interface Moved {
   tables: { name: string; rows: number }[];
   /** Files, in the source. */
   blobs: number;
+  /** Files of trained models, likewise. */
+  weights: number;
 }
 
 /** The one table that is large and only grows: a move that was interrupted goes on with it where it stopped. */
@@ -37,7 +40,11 @@ export async function moveRecord(from: StorageConfig, to: StorageConfig, options
   try {
     const target = await openStorage(to, { isMove: true });
     try {
-      return await move(source, target, options);
+      const weights = async (): Promise<number> => {
+        const onProgress = (done: number, total: number): void => options.onProgress?.({ table: 'weights', done, total });
+        return await moveWeights(from.HUD_PLATFORM_DIR, to.HUD_PLATFORM_DIR, { signal: options.signal, onProgress });
+      };
+      return await move(source, target, { ...options, weights });
     } finally {
       await target.close();
     }
@@ -46,7 +53,7 @@ export async function moveRecord(from: StorageConfig, to: StorageConfig, options
   }
 }
 
-async function move(source: Storage, target: Storage, options: MoveOptions): Promise<Moved> {
+async function move(source: Storage, target: Storage, options: MoveOptions & { weights: () => Promise<number> }): Promise<Moved> {
   const { onProgress, signal } = options;
   const isSameDatabase = source.location === target.location; // blobs alone are moved then
   const tables = await listTables(source);
@@ -55,9 +62,10 @@ async function move(source: Storage, target: Storage, options: MoveOptions): Pro
     signal,
     onProgress: (done, total) => onProgress?.({ table: 'blob files', done, total }),
   });
+  const weights = await options.weights();
   const compared = await compare(tables, source, target, options);
   if (!isSameDatabase) await writeMark(target.db, { source: source.location, state: 'done' });
-  return { tables: compared, blobs };
+  return { tables: compared, blobs, weights };
 }
 
 async function moveTables(tables: readonly TableShape[], source: Storage, target: Storage, options: MoveOptions): Promise<void> {

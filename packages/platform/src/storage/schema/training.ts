@@ -5,6 +5,8 @@ export interface TrainingTables {
   training_operations: TrainingOperationsTable;
   training_samples: TrainingSamplesTable;
   training_inputs: TrainingInputsTable;
+  checkpoint_pins: CheckpointPinsTable;
+  weights_removals: WeightsRemovalsTable;
 }
 
 /** Ids are 32 hex digits, times milliseconds since 1970. */
@@ -71,6 +73,19 @@ export interface TrainingInputsTable {
   served_by: string | null;
 }
 
+/** A checkpoint whose weights stay, however many come after it. */
+export interface CheckpointPinsTable {
+  checkpoint_id: string;
+  model_id: string;
+  created_at: number;
+}
+
+/** Saved weights that no checkpoint names any more, until the engine has removed them. */
+export interface WeightsRemovalsTable {
+  path: string;
+  noted_at: number;
+}
+
 export async function createTraining({ schema }: Kysely<unknown>): Promise<void> {
   await schema
     .createTable('training_operations')
@@ -124,4 +139,22 @@ export async function createTrainingInputs({ schema }: Kysely<unknown>): Promise
     .addColumn('served_by', 'text')
     .addPrimaryKeyConstraint('training_inputs_once', ['model_id', 'checkpoint_id', 'position'])
     .execute();
+}
+
+export async function createRetention({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('checkpoint_pins')
+    .addColumn('checkpoint_id', 'text', (column) => column.primaryKey())
+    .addColumn('model_id', 'text', (column) => column.notNull())
+    .addColumn('created_at', 'double precision', (column) => column.notNull())
+    .execute();
+  await schema.createIndex('checkpoint_pins_by_model').on('checkpoint_pins').column('model_id').execute();
+  await schema
+    .createTable('weights_removals')
+    .addColumn('path', 'text', (column) => column.primaryKey())
+    .addColumn('noted_at', 'double precision', (column) => column.notNull())
+    .execute();
+  // Forks share weights: whether anybody still names some is asked for each that goes.
+  await schema.createIndex('checkpoints_by_state').on('checkpoints').column('state_path').execute();
+  await schema.createIndex('checkpoints_by_sampler').on('checkpoints').column('checkpoint_name').execute();
 }

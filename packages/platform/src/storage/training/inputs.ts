@@ -61,13 +61,19 @@ export async function knownTraces(db: Db, teamId: string, traceIds: readonly str
   return known;
 }
 
+/** The group that each of the given traces was rolled out in; those without one, and those of others, are absent. */
+export async function recordedGroups(db: Db, teamId: string, traceIds: readonly string[]): Promise<Map<string, string>> {
+  const groups = new Map<string, string>();
+  for (const some of inChunks(traceIds)) {
+    const query = db.selectFrom('runs').select(['trace_id', 'group_id']).where('team_id', '=', teamId).where('trace_id', 'in', some);
+    for (const { trace_id: id, group_id: group } of await query.execute()) if (group !== null) groups.set(id, group);
+  }
+  return groups;
+}
+
 /** Who sampled the first turn of each trace: its model as requests say it, and the checkpoint, null for base weights. */
-export async function firstServers(
-  db: Db,
-  teamId: string,
-  traceIds: readonly string[],
-): Promise<Map<string, { modelName: string; checkpointId: string | null }>> {
-  const first = new Map<string, { modelName: string; checkpointId: string | null }>();
+export async function firstServers(db: Db, teamId: string, traceIds: readonly string[]): Promise<Map<string, Server>> {
+  const first = new Map<string, Server>();
   for (const some of inChunks(traceIds)) {
     const rows = await db
       .selectFrom('training_samples')
@@ -82,6 +88,30 @@ export async function firstServers(
       if (!first.has(id)) first.set(id, { modelName, checkpointId });
   }
   return first;
+}
+
+export interface Server {
+  /** As requests say it. */
+  modelName: string;
+  /** Null: base weights. */
+  checkpointId: string | null;
+}
+
+/** Everything that sampled a turn of each trace; those that nothing here has sampled are absent. */
+export async function allServers(db: Db, teamId: string, traceIds: readonly string[]): Promise<Map<string, Server[]>> {
+  const all = new Map<string, Server[]>();
+  for (const some of inChunks(traceIds)) {
+    const rows = await db
+      .selectFrom('training_samples')
+      .select(['trace_id', 'model_name', 'checkpoint_id'])
+      .distinct()
+      .where('team_id', '=', teamId)
+      .where('trace_id', 'in', some)
+      .execute();
+    for (const { trace_id: id, model_name: modelName, checkpoint_id: checkpointId } of rows)
+      all.set(id, [...(all.get(id) ?? []), { modelName, checkpointId }]);
+  }
+  return all;
 }
 
 function inChunks<T>(items: readonly T[]): T[][] {

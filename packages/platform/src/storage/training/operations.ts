@@ -5,6 +5,7 @@ import type { CheckpointsTable } from '../schema/registry.ts';
 import type { TrainingOperationsTable } from '../schema/training.ts';
 import { inTransaction } from '../transaction.ts';
 import { keepInputs, giveInputs, type StoredInput } from './inputs.ts';
+import { noteLeftovers } from './retention.ts';
 
 export type StoredOperation = Readonly<TrainingOperationsTable>;
 export type NewOperation = Pick<TrainingOperationsTable, 'id' | 'model_id' | 'key' | 'kind' | 'request_hash'>;
@@ -48,10 +49,22 @@ export async function beginOperation(db: Db, operation: NewOperation, now: numbe
   });
 }
 
+/** Another process has ended the operation meanwhile, or moved the head: what this one computed for it must not count. */
+export class Overtaken extends Error {
+  override name = 'Overtaken';
+}
+
 export type Progress = Partial<Pick<TrainingOperationsTable, 'phase' | 'plan' | 'state_path' | 'sampler_path'>>;
 
+/** @throws Overtaken */
 export async function noteProgress(db: Db, id: string, progress: Progress): Promise<void> {
-  await db.updateTable('training_operations').set(progress).where('id', '=', id).execute();
+  const updated = await db
+    .updateTable('training_operations')
+    .set(progress)
+    .where('id', '=', id)
+    .where('ended_at', 'is', null)
+    .executeTakeFirst();
+  refuseOvertaken(updated);
 }
 
 export interface OperationEnd {
@@ -68,35 +81,46 @@ export interface Added {
   inputs: readonly StoredInput[];
 }
 
-/** @param added absent: the gradient is as it was */
+/** @param added absent: the gradient is as it was. @throws Overtaken, with nothing changed */
 export async function finishOperation(db: Db, end: OperationEnd, reply: string, added?: Added): Promise<void> {
   await inTransaction(db, async (transaction) => {
-    await transaction
+    const updated = await transaction
       .updateTable('training_operations')
       .set({ phase: 'done', reply, ended_at: end.now })
       .where('id', '=', end.id)
-      .execute();
+      .where('ended_at', 'is', null)
+      .executeTakeFirst();
+    refuseOvertaken(updated);
     if (added === undefined) return;
     await keepInputs(transaction, end.modelId, added.inputs);
     await setGradient(transaction, end.modelId, added.gradient);
   });
 }
 
-/** @param dropsGradient nothing is accumulated any more */
+/** As if nobody had asked: for one that changed nothing, and whose answer is not kept. */
+export async function forgetOperation(db: Db, id: string): Promise<void> {
+  await db.deleteFrom('training_operations').where('id', '=', id).execute();
+}
+
+/** One that has ended stays as it is. @param dropsGradient nothing is accumulated any more */
 export async function failOperation(db: Db, end: OperationEnd, error: string, dropsGradient: boolean): Promise<void> {
   await inTransaction(db, async (transaction) => {
-    await transaction
+    const { numUpdatedRows } = await transaction
       .updateTable('training_operations')
       .set({ phase: 'failed', error, ended_at: end.now })
       .where('id', '=', end.id)
-      .execute();
+      .where('ended_at', 'is', null)
+      .executeTakeFirst();
+    if (Number(numUpdatedRows) !== 1) return;
+    await noteLeftovers(transaction, end);
     if (dropsGradient) await setGradient(transaction, end.modelId, null);
   });
 }
 
 /**
  * The step's checkpoint, which is the head at once, with what fed it, the end of its operation and an empty gradient: all of it or nothing.
- * @returns the checkpoint, its time after that of every other of the model
+ * Its time is after that of every other of the model.
+ * @throws Overtaken when the head is not the checkpoint's parent any more
  */
 export async function finishStep(db: Db, end: OperationEnd, checkpoint: CheckpointsTable, reply: string): Promise<void> {
   await inTransaction(db, async (transaction) => {
@@ -111,9 +135,33 @@ export async function finishStep(db: Db, end: OperationEnd, checkpoint: Checkpoi
       .values({ ...checkpoint, created_at: created })
       .execute();
     await giveInputs(transaction, end.modelId, checkpoint.id);
-    await transaction.updateTable('models').set({ head_id: checkpoint.id, gradient: null }).where('id', '=', end.modelId).execute();
+    const { prev_id: parent } = checkpoint;
+    const promoted = await transaction
+      .updateTable('models')
+      .set({ head_id: checkpoint.id, gradient: null })
+      .where('id', '=', end.modelId)
+      .where((e) => (parent === null ? e('head_id', 'is', null) : e('head_id', '=', parent)))
+      .executeTakeFirst();
+    refuseOvertaken(promoted);
     await finishOperation(transaction, end, reply);
   });
+}
+
+/** The pass or step that was done last. */
+export async function lastDone(db: Db, modelId: string): Promise<StoredOperation | undefined> {
+  return await db
+    .selectFrom('training_operations')
+    .selectAll()
+    .where('model_id', '=', modelId)
+    .where('phase', '=', 'done')
+    .where('kind', '<>', 'forward')
+    .orderBy('sequence', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
+
+function refuseOvertaken({ numUpdatedRows }: { numUpdatedRows: bigint }): void {
+  if (Number(numUpdatedRows) !== 1) throw new Overtaken('The operation was ended, or the head moved, by another process.');
 }
 
 /** The highest step that the model has made, or began with; 0 before the first. */

@@ -5,6 +5,7 @@
 import { LOSSES, type BaseModel, type EngineModel, type Loss, type Sampled, type SampleRequest, type TrainEngine } from '../engine.ts';
 import { BASES, readBase } from './bases.ts';
 import { Sampler } from './sampler/sampler.ts';
+import { removeSaved } from './saved-models.ts';
 import { tokenizer } from './tokenizer.ts';
 import { Trainer } from './trainer/trainer.ts';
 
@@ -31,7 +32,13 @@ export class LocalEngine implements TrainEngine {
   }
 
   async bases(): Promise<BaseModel[]> {
-    return Promise.all(BASES.map(async (name) => ({ name, contextLength: (await readBase(name)).shape.context, tokenizer })));
+    return Promise.all(
+      BASES.map(async (name) => ({
+        name,
+        contextLength: (await readBase(name)).shape.context,
+        tokenizer: () => Promise.resolve(tokenizer),
+      })),
+    );
   }
 
   losses(): Promise<Loss[]> {
@@ -42,6 +49,12 @@ export class LocalEngine implements TrainEngine {
     this.#refuseClosed();
     if (this.#trainer?.hasEnded !== false) this.#trainer = new Trainer({ directory: this.#directory });
     return this.#trainer.open(base, state, signal);
+  }
+
+  /** Whoever has loaded them goes on with what is in memory. */
+  async remove(path: string): Promise<boolean> {
+    await removeSaved(this.#directory, path);
+    return true;
   }
 
   async sample(request: SampleRequest, signal?: AbortSignal): Promise<Sampled> {

@@ -56,6 +56,7 @@ function decode(tokens: readonly number[]): string {
         .map((next) => String.fromCharCode(next - FIRST_CHARACTER + SPACE))
         .join('');
       const isByte = /^[0-9a-f]{2}$/.test(digits);
+      if (/^[0-9a-f]$/.test(digits) && at + 2 === tokens.length) at += 1; // more may come: one character, not one and a letter
       bytes.push(...(isByte ? [Number.parseInt(digits, 16)] : [0xef, 0xbf, 0xbd]));
       if (isByte) at += 2;
     }

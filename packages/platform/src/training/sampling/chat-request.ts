@@ -2,18 +2,20 @@
 import { describeIssues, isPlainObject } from 'hud/protocol';
 import { z } from 'zod';
 import { Fault } from '../../fault.ts';
-
-export interface ChatMessage {
-  role: string;
-  content: string;
-}
+import type { ChatMessage } from '../engine.ts';
+import { Message, messageOf } from './chat-messages.ts';
 
 export interface ChatRequest {
   messages: ChatMessage[];
+  /** As they were declared; none when they may not be called. */
+  tools: object[];
+  /** For the chat template: `chat_template_kwargs`, and `reasoning_effort`. */
+  variables: Record<string, unknown>;
   /** Undefined: as many as there is room for. */
   maxTokens: number | undefined;
   temperature: number;
   topP: number | undefined;
+  topK: number | undefined;
   seed: number | undefined;
   /** Texts at which a reply ends. */
   stop: string[];
@@ -29,8 +31,8 @@ export interface ChatRequest {
   hint: { tokens: number[]; messages: number } | undefined;
 }
 
-const Part = z.looseObject({ type: z.string(), text: z.string().optional() });
-const Message = z.looseObject({ role: z.string(), content: z.union([z.string(), z.array(Part)]).nullish() });
+const Tool = z.looseObject({ type: z.literal('function'), function: z.looseObject({ name: z.string().min(1) }) });
+const Choice = z.union([z.enum(['none', 'auto', 'required']), z.looseObject({ type: z.string() })]);
 
 const Body = z.looseObject({
   messages: z.array(Message).min(1),
@@ -38,6 +40,8 @@ const Body = z.looseObject({
   max_completion_tokens: z.int().min(1).nullish(),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().gt(0).max(1).nullish(),
+  /** 0 and -1: all. */
+  top_k: z.int().min(-1).nullish(),
   seed: z.int().nullish(),
   stop: z.union([z.string(), z.array(z.string()).max(16)]).nullish(),
   n: z.int().min(1).max(16).nullish(),
@@ -46,21 +50,44 @@ const Body = z.looseObject({
   logprobs: z.boolean().nullish(),
   return_token_ids: z.boolean().nullish(),
   checkpoint: z.string().nullish(),
+  tools: z.array(Tool).max(1_024).nullish(),
+  tool_choice: Choice.nullish(),
+  chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
+  reasoning_effort: z.string().nullish(),
 });
+
+/** Members that would change a reply, and can't here; with what asks for nothing. Those that are not named change none. */
+const UNHEARD: Readonly<Record<string, readonly unknown[]>> = {
+  response_format: [],
+  logit_bias: [],
+  frequency_penalty: [0],
+  presence_penalty: [0],
+  repetition_penalty: [1],
+  min_p: [0],
+  top_logprobs: [0],
+  functions: [],
+  function_call: ['none'],
+  audio: [],
+  web_search_options: [],
+};
 
 /** @throws Fault 400 naming the member */
 export function readChatRequest(bytes: Buffer): ChatRequest {
   const parsed = Body.safeParse(parse(bytes));
   if (!parsed.success) throw new Fault(400, `The request is malformed: ${describeIssues(parsed.error.issues)}.`);
   const body = parsed.data;
+  refuseUnheard(body);
   const isStream = body.stream === true;
   const choices = body.n ?? 1;
   if (isStream && choices > 1) throw new Fault(400, 'A stream has one choice; ask for several without `stream`.');
   return {
-    messages: body.messages.map(({ role, content }) => ({ role, content: textOf(content ?? '') })),
+    messages: body.messages.map(messageOf),
+    tools: body.tool_choice === 'none' ? [] : (body.tools ?? []),
+    variables: { ...(body.reasoning_effort != null && { reasoning_effort: body.reasoning_effort }), ...body.chat_template_kwargs },
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? undefined,
     temperature: body.temperature ?? 1,
     topP: body.top_p ?? undefined,
+    topK: body.top_k != null && body.top_k > 0 ? body.top_k : undefined,
     seed: body.seed ?? undefined,
     stop: [body.stop ?? []].flat().filter((text) => text !== ''),
     choices,
@@ -81,14 +108,20 @@ function parse(bytes: Buffer): unknown {
   }
 }
 
-function textOf(content: string | readonly z.output<typeof Part>[]): string {
-  if (typeof content === 'string') return content;
-  return content
-    .map(({ type, text }) => {
-      if (text !== undefined) return text;
-      throw new Fault(400, `A message has a part '${type.slice(0, 40)}'; this model reads text alone.`);
-    })
-    .join('');
+/** Rather than a reply that does not keep to it. */
+function refuseUnheard(body: z.output<typeof Body>): void {
+  const { tool_choice: choice, response_format: format, tools } = body;
+  if (choice === 'required' || isPlainObject(choice))
+    throw new Fault(400, "A call can't be forced on models that are sampled here: `tool_choice` may be 'auto' or 'none'.");
+  if (choice === 'auto' && (tools ?? []).length === 0) throw new Fault(400, '`tool_choice` is given without `tools`.');
+  for (const [name, harmless] of Object.entries(UNHEARD)) {
+    const value = body[name];
+    const isEmpty =
+      (Array.isArray(value) && value.length === 0) ||
+      (isPlainObject(value) && (Object.keys(value).length === 0 || (value === format && value.type === 'text')));
+    if (value == null || harmless.includes(value) || isEmpty) continue;
+    throw new Fault(400, `'${name}' has no effect on models that are sampled here; leave it out.`);
+  }
 }
 
 function hintOf(body: unknown): ChatRequest['hint'] {

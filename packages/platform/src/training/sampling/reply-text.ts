@@ -1,51 +1,75 @@
-/** What sampled tokens say: without the sequence at which they stopped, and piece by piece while more come. */
+/** What sampled tokens say, piece by piece while more come: without the stop at which they end, and only what can't change any more. */
 import type { Sampled, Tokenizer } from '../engine.ts';
+import { heldBack } from '../text/replies/reader.ts';
 import { endsWith } from './prompt.ts';
-
-type Stops = readonly (readonly number[])[];
 
 /** Stands where a character is not whole yet. */
 const INCOMPLETE = '\ufffd';
 
-export function textOf(tokenizer: Tokenizer, { tokens, stopReason }: Pick<Sampled, 'tokens' | 'stopReason'>, stops: Stops): string {
-  const end = stopReason === 'stop' ? stops.filter((stop) => endsWith(tokens, stop)).toSorted((a, b) => b.length - a.length)[0] : undefined;
-  return tokenizer.decode(end === undefined ? tokens : tokens.slice(0, tokens.length - end.length));
-}
-
-/** Tells only what later tokens can not change any more. */
-export class TextPieces {
+export class ReplyText {
   readonly #tokenizer: Tokenizer;
-  readonly #stops: Stops;
+  readonly #stopTexts: readonly string[];
   readonly #tokens: number[] = [];
-  #told = '';
+  /** The text of tokens up to `#read` is known. They are read together with those from `#from`, as blanks depend on what is before. */
+  #from = 0;
+  #read = 0;
+  /** Not told yet: it may begin a stop. */
+  #text = '';
+  #isOver = false;
 
-  constructor(tokenizer: Tokenizer, stops: Stops) {
+  /** @param stopTexts at which it ends, besides the tokenizer's own stops */
+  constructor(tokenizer: Tokenizer, stopTexts: readonly string[]) {
     this.#tokenizer = tokenizer;
-    this.#stops = stops;
+    this.#stopTexts = stopTexts;
+  }
+
+  /** A text at which it ends has come; whatever follows is none of it. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** @returns the text that is certain now, often none */
-  push(token: number): string {
-    this.#tokens.push(token);
-    const text = this.#tokenizer.decode(this.#tokens.slice(0, this.#tokens.length - this.#heldBack()));
-    return text.endsWith(INCOMPLETE) ? '' : this.#rest(text);
+  push(tokens: readonly number[]): string {
+    for (const token of tokens) this.#tokens.push(token);
+    this.#decode(this.#tokens.length - this.#heldTokens(), false);
+    return this.#tell(false);
   }
 
-  end(sampled: Pick<Sampled, 'tokens' | 'stopReason'>): string {
-    return this.#rest(textOf(this.#tokenizer, sampled, this.#stops));
+  end(stopReason: Sampled['stopReason']): string {
+    const stops = stopReason === 'stop' ? this.#tokenizer.stop.filter((stop) => endsWith(this.#tokens, stop)) : [];
+    this.#decode(this.#tokens.length - Math.max(0, ...stops.map((stop) => stop.length)), true);
+    return this.#tell(true);
   }
 
-  #rest(text: string): string {
-    if (!text.startsWith(this.#told)) return '';
-    const piece = text.slice(this.#told.length);
-    this.#told = text;
-    return piece;
+  #decode(count: number, isEnd: boolean): void {
+    const known = this.#decoded(this.#from, this.#read);
+    const text = this.#decoded(this.#from, count);
+    if (text.length <= known.length || (text.endsWith(INCOMPLETE) && !isEnd)) return;
+    this.#text += text.slice(known.length);
+    this.#from = this.#read;
+    this.#read = count;
+  }
+
+  #decoded(from: number, to: number): string {
+    const { silent } = this.#tokenizer;
+    const tokens = this.#tokens.slice(from, to);
+    return this.#tokenizer.decode(silent === undefined ? tokens : tokens.filter((token) => !silent.has(token)));
+  }
+
+  #tell(isEnd: boolean): string {
+    if (this.#isOver) return '';
+    const stops = this.#stopTexts.map((stop) => this.#text.indexOf(stop)).filter((at) => at !== -1);
+    this.#isOver = stops.length > 0;
+    const end = this.#isOver ? Math.min(...stops) : this.#text.length - (isEnd ? 0 : heldBack(this.#text, this.#stopTexts));
+    const told = this.#text.slice(0, end);
+    this.#text = this.#text.slice(end);
+    return told;
   }
 
   /** Tokens at the end that may be the beginning of a stop. */
-  #heldBack(): number {
+  #heldTokens(): number {
     let most = 0;
-    for (const stop of this.#stops)
+    for (const stop of this.#tokenizer.stop)
       for (let length = Math.min(stop.length, this.#tokens.length); length > most; length -= 1)
         if (endsWith(this.#tokens, stop.slice(0, length))) most = length;
     return most;

@@ -1,32 +1,14 @@
 /** Serves the engine's models: its bases, and what teams made of them, each request from the weights of one checkpoint. */
-import { createHash } from 'node:crypto';
 import { dashedUuid, uuid5 } from 'hud/protocol';
 import { Fault } from '../../fault.ts';
 import type { Db } from '../../storage/database.ts';
-import {
-  findCheckpoint,
-  findModelByName,
-  listCheckpoints,
-  listModels,
-  type StoredCheckpoint,
-  type StoredModel,
-} from '../../storage/models/models.ts';
-import { keepSample } from '../../storage/training/samples.ts';
-import type { BaseModel, Sampled, SampleRequest, TrainEngine } from '../engine.ts';
-import {
-  chunk,
-  event,
-  lastChunk,
-  usageChunk,
-  usageOfChoices,
-  wholeReply,
-  type ChatUsage,
-  type ReplyHead,
-  type SampledChoice,
-} from './chat-reply.ts';
-import { readChatRequest, type ChatRequest } from './chat-request.ts';
-import { promptTokens } from './prompt.ts';
-import { TextPieces, textOf } from './reply-text.ts';
+import { findCheckpoint, findModelByName, listCheckpoints, listModels, type StoredModel } from '../../storage/models/models.ts';
+import type { BaseModel, TrainEngine } from '../engine.ts';
+import { streamed, whole } from './answer.ts';
+import { jobOf, type ChatCall, type Served } from './chat-job.ts';
+import type { ChatUsage } from './chat-reply.ts';
+import { readChatRequest } from './chat-request.ts';
+import type { KnownBases } from './known-bases.ts';
 
 /** A model as the catalogue of the gateway has it. */
 export interface SampledModel {
@@ -39,20 +21,8 @@ export interface SampledModel {
   upstream: string;
   upstreamModel: string;
   price: { input: number; output: number };
-  contextTokens: number;
-}
-
-export interface ChatCall {
-  /** 32 hex digits. */
-  id: string;
-  teamId: string;
-  /** The run it belongs to. */
-  traceId?: string;
-  /** What the request said, or the model's own name. */
-  modelName: string;
-  body: Buffer;
-  startedAt: number;
-  idempotencyKey?: string;
+  /** Absent while the engine has not told it. */
+  contextTokens?: number;
 }
 
 export interface ChatAnswer {
@@ -65,33 +35,18 @@ export interface ChatAnswer {
 export interface SamplersOptions {
   db: Db;
   engine: TrainEngine;
-  bases: readonly BaseModel[];
+  bases: KnownBases;
 }
 
-/** The checkpoint that serves a request; undefined: base weights. */
-interface Served {
-  base: BaseModel;
-  model: StoredModel | undefined;
-  checkpoint: StoredCheckpoint | undefined;
-}
-
-interface Job extends Served {
-  call: ChatCall;
-  request: ChatRequest;
-  prompt: readonly number[];
-  stops: readonly (readonly number[])[];
-  sample: SampleRequest;
-  head: ReplyHead;
-}
+/** How long a question that is not about the engine waits for it, in milliseconds. */
+const [SHORT_MS, LONG_MS] = [1_000, 10_000];
 
 export class Samplers {
   readonly #options: SamplersOptions;
-  /** Those that everybody has. */
-  readonly bases: readonly SampledModel[];
+  #described: { of: readonly BaseModel[]; models: readonly SampledModel[] } = { of: [], models: [] };
 
   constructor(options: SamplersOptions) {
     this.#options = options;
-    this.bases = options.bases.map((base) => this.#described(base, { id: uuid5(base.name), modelName: base.name, name: base.name }));
   }
 
   /** Name of the server that they are said to be at. */
@@ -99,39 +54,60 @@ export class Samplers {
     return this.#options.engine.name;
   }
 
-  /** A model that the team made, by what requests say, by id or by name. */
+  /** Those that everybody has, as far as they are known: another list once there are others. */
+  get bases(): readonly SampledModel[] {
+    const { known } = this.#options.bases;
+    if (this.#described.of !== known)
+      this.#described = {
+        of: known,
+        models: known.map((base) => this.#describe(base, { id: uuid5(base.name), modelName: base.name, name: base.name })),
+      };
+    return this.#described.models;
+  }
+
+  /** A model that the team made, by what requests say, by id or by name; a base when the catalogue could not have it yet. */
   async find(teamId: string, name: string): Promise<SampledModel | undefined> {
-    const model = await findModelByName(this.#options.db, teamId, name);
-    return model === undefined ? undefined : this.#own(model);
+    const { db, bases } = this.#options;
+    const model = await findModelByName(db, teamId, name);
+    if (model !== undefined) return this.#own(model);
+    if (bases.known.length > 0) return undefined;
+    await bases.within(SHORT_MS);
+    return this.bases.find(({ modelName, id }) => modelName === name || id === name);
   }
 
   /** All that the team made. */
   async list(teamId: string): Promise<SampledModel[]> {
+    await this.#options.bases.within(SHORT_MS);
     return (await listModels(this.#options.db, teamId)).flatMap((model) => this.#own(model) ?? []);
   }
 
-  /** @throws Fault 400 for what it can't do, 404 for a checkpoint that is not there */
+  /** @throws Fault 400 for what it can't do, 404 for a checkpoint that is not there, 503 while the engine can't be used */
   async complete(call: ChatCall, signal: AbortSignal): Promise<ChatAnswer> {
     const request = readChatRequest(call.body);
     const served = await this.#served(call, request.checkpoint);
-    const job = this.#prepared(call, request, served);
+    const job = await jobOf(call, request, served);
     const headers = { 'x-hud-checkpoint': served.checkpoint === undefined ? 'base' : dashedUuid(served.checkpoint.id) };
     const usage: ChatUsage = { promptTokens: job.prompt.length, completionTokens: 0 };
+    const { db, engine } = this.#options;
+    const parts = { db, engine, signal, usage };
     const asked = { usage: () => usage };
     if (request.isStream) {
       const type = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' };
-      return { ...asked, headers: { ...headers, ...type }, body: this.#streamed(job, usage, signal) };
+      return { ...asked, headers: { ...headers, ...type }, body: streamed(job, parts) };
     }
-    const whole = await this.#whole(job, usage, signal);
-    return { ...asked, headers: { ...headers, 'content-type': 'application/json' }, body: one(whole) };
+    const reply = await whole(job, parts);
+    return { ...asked, headers: { ...headers, 'content-type': 'application/json' }, body: one(reply) };
   }
 
+  /** While the engine is out of reach, all that were made of its bases are listed: each call says why it fails. */
   #own(model: StoredModel): SampledModel | undefined {
-    const base = this.#options.bases.find(({ name }) => name === model.base_model);
-    return base && this.#described(base, { id: model.id, modelName: model.model_name, name: model.name });
+    const { known } = this.#options.bases;
+    const base = known.find(({ name }) => name === model.base_model);
+    if (base === undefined && known.length > 0) return undefined;
+    return this.#describe(base, { id: model.id, modelName: model.model_name, name: model.name });
   }
 
-  #described({ contextLength }: BaseModel, names: Pick<SampledModel, 'id' | 'modelName' | 'name'>): SampledModel {
+  #describe(base: BaseModel | undefined, names: Pick<SampledModel, 'id' | 'modelName' | 'name'>): SampledModel {
     const { name: engine } = this.#options.engine;
     return {
       ...names,
@@ -141,13 +117,15 @@ export class Samplers {
       upstream: engine,
       upstreamModel: names.modelName,
       price: { input: 0, output: 0 },
-      contextTokens: contextLength,
+      ...(base !== undefined && { contextTokens: base.contextLength }),
     };
   }
 
   /** The head of this moment: a promotion in the middle of a request changes nothing of it. */
   async #served({ teamId, modelName }: ChatCall, pinned: string | undefined): Promise<Served> {
-    const { db, bases } = this.#options;
+    const { db } = this.#options;
+    const bases = await this.#options.bases.within(LONG_MS);
+    if (bases.length === 0) throw this.#options.bases.missing;
     const isBase = bases.find(({ name }) => name === modelName);
     const model = isBase === undefined ? await findModelByName(db, teamId, modelName) : undefined;
     const base = isBase ?? bases.find(({ name }) => name === model?.base_model);
@@ -164,95 +142,6 @@ export class Samplers {
     if (checkpoint === undefined) throw noCheckpoint(pinned, modelName);
     return { base, model, checkpoint };
   }
-
-  #prepared(call: ChatCall, request: ChatRequest, served: Served): Job {
-    const { base, checkpoint } = served;
-    const { tokenizer, contextLength } = base;
-    if (checkpoint !== undefined && checkpoint.checkpoint_name === null)
-      throw new Fault(404, `The weights of checkpoint '${checkpoint.name}' were not kept.`);
-    const prompt = promptTokens(tokenizer, request.messages, request.hint);
-    const room = contextLength - prompt.length;
-    if (room < 1)
-      throw new Fault(400, `The conversation has ${prompt.length} tokens; this model's context is ${contextLength}, the reply included.`);
-    const stops = [...tokenizer.stop, ...request.stop.map((text) => tokenizer.encode(text))];
-    const sample: SampleRequest = {
-      weights: checkpoint?.checkpoint_name ?? undefined,
-      base: base.name,
-      prompt,
-      maxTokens: Math.min(room, request.maxTokens ?? room),
-      temperature: request.temperature,
-      stop: stops,
-      ...(request.topP === undefined ? {} : { topP: request.topP }),
-    };
-    const head = { id: call.id, created: Math.floor(call.startedAt / 1_000), model: call.modelName };
-    return { ...served, call, request, prompt, stops, sample, head };
-  }
-
-  async #whole(job: Job, usage: ChatUsage, signal: AbortSignal): Promise<Buffer> {
-    const { engine } = this.#options;
-    const { request, base, sample } = job;
-    const choices = await Promise.all(
-      Array.from({ length: request.choices }, async (_none, i): Promise<SampledChoice> => {
-        const sampled = await engine.sample({ ...sample, ...seedOf(request, i) }, signal);
-        return { sampled, text: textOf(base.tokenizer, sampled, job.stops) };
-      }),
-    );
-    const parts = partsOf(job);
-    Object.assign(usage, usageOfChoices(choices, parts));
-    if (choices[0] !== undefined) await this.#keep(job, choices[0].sampled);
-    return Buffer.from(JSON.stringify(wholeReply(job.head, choices, parts)));
-  }
-
-  async *#streamed(job: Job, usage: ChatUsage, signal: AbortSignal): AsyncGenerator<Buffer> {
-    const { request, base, head } = job;
-    const stream = this.#options.engine.stream({ ...job.sample, ...seedOf(request, 0) }, signal);
-    const pieces = new TextPieces(base.tokenizer, job.stops);
-    yield event(chunk(head, { role: 'assistant', content: '' }));
-    let next = await stream.next();
-    for (; next.done !== true; next = await stream.next()) {
-      usage.completionTokens += 1;
-      const text = pieces.push(next.value.token);
-      if (text !== '') yield event(chunk(head, { content: text }));
-    }
-    const sampled = next.value;
-    usage.completionTokens = sampled.tokens.length;
-    const rest = pieces.end(sampled);
-    if (rest !== '') yield event(chunk(head, { content: rest }));
-    await this.#keep(job, sampled);
-    yield event(lastChunk(head, sampled, partsOf(job)));
-    if (request.includesUsage) yield event(usageChunk(head, usage));
-    yield event('[DONE]');
-  }
-
-  /** Before the caller has the last of it, so that whoever has a run's reply can train on it. */
-  async #keep({ call, prompt, checkpoint }: Job, { tokens, logprobs }: Sampled): Promise<void> {
-    const { id, teamId, traceId, idempotencyKey: key, modelName, startedAt } = call;
-    if (traceId === undefined) return;
-    const sameCall = createHash('sha256')
-      .update(JSON.stringify([teamId, traceId, key]))
-      .digest('hex')
-      .slice(0, 32);
-    await keepSample(this.#options.db, {
-      id: key === undefined ? id : sameCall,
-      team_id: teamId,
-      trace_id: traceId,
-      model_name: modelName,
-      checkpoint_id: checkpoint?.id ?? null,
-      prompt_token_ids: JSON.stringify(prompt),
-      output_token_ids: JSON.stringify(tokens),
-      output_logprobs: JSON.stringify(logprobs),
-      created_at: startedAt,
-    });
-  }
-}
-
-function partsOf({ prompt, base, request }: Job) {
-  return { prompt, tokenizer: base.tokenizer, includesTokens: request.includesTokens, includesLogprobs: request.includesLogprobs };
-}
-
-/** Choices of one request differ. */
-function seedOf({ seed }: ChatRequest, index: number): { seed?: number } {
-  return seed === undefined ? {} : { seed: seed + index };
 }
 
 function noCheckpoint(pinned: string, modelName: string): Fault {

@@ -4,6 +4,7 @@ import { HudError } from 'hud/protocol';
 import { z } from 'zod';
 import { Fault } from '../../fault.ts';
 import { EngineLost, type Datum, type Loss, type Pass } from '../engine.ts';
+import { firstNot, sumOf, type Numbers } from '../numbers.ts';
 import type { ServerKind } from './servers.ts';
 
 /** Some data of a pass, as a part of a request's body. */
@@ -17,7 +18,7 @@ export interface Stated {
   loss: Loss;
   config: Readonly<Record<string, number>>;
   /** By name, of one datum. */
-  inputs: (datum: Datum, index: number) => Record<string, readonly number[]>;
+  inputs: (datum: Datum, index: number) => Record<string, Numbers>;
 }
 
 const [MOST_DATA, MOST_BYTES] = [1024, 5_000_000];
@@ -32,7 +33,7 @@ export const PassOutput = z.object({
 export type PassOutput = z.output<typeof PassOutput>;
 
 /** Log-probabilities are computed on the way to any loss; this one has no gradient. */
-export const NO_LOSS: Stated = { loss: 'cross_entropy', config: {}, inputs: ({ targets }) => ({ weights: targets.map(() => 0) }) };
+export const NO_LOSS: Stated = { loss: 'cross_entropy', config: {}, inputs: ({ targets }) => ({ weights: Array.from(targets, () => 0) }) };
 
 /**
  * @param current log-probabilities under the weights as they are, for a server that means; it divides by the sum of weights, which
@@ -47,15 +48,15 @@ export function stated({ loss, config }: Pick<Pass, 'loss' | 'config'>, server: 
     config: {},
     inputs: ({ weights }, index) => ({
       logprobs: Array.from(current[index] ?? []),
-      advantages: weights.map((weight) => weight * weights.length), // undoes the division by as many ones
-      weights: weights.map(() => 1),
+      advantages: Array.from(weights, (weight) => weight * weights.length), // undoes the division by as many ones
+      weights: Array.from(weights, () => 1),
     }),
   };
 }
 
-function policyInputs({ mask, samplingLogprobs, advantages }: Datum, server: ServerKind): Record<string, readonly number[]> {
-  const written = mask.reduce((sum, is) => sum + is, 0);
-  const scaled = server.reduction === 'mean' ? advantages.map((advantage) => advantage * written) : advantages;
+function policyInputs({ mask, samplingLogprobs, advantages }: Datum, server: ServerKind): Record<string, Numbers> {
+  const written = sumOf(mask);
+  const scaled = server.reduction === 'mean' ? Array.from(advantages, (advantage) => advantage * written) : advantages;
   return { logprobs: samplingLogprobs, advantages: scaled, ...(server.weighsPolicyLosses && { weights: mask }) };
 }
 
@@ -84,11 +85,11 @@ export async function chunksOf(data: readonly Datum[], { loss, config, inputs }:
   return chunks.map(({ parts, data: own }) => ({ json: `${head},"data":[${parts.join(',')}]}`, data: own }));
 }
 
-function datumJson({ input, targets }: Datum, inputs: Record<string, readonly number[]>): string {
-  const floats = Object.entries(inputs).map(([name, data]) => [name, { data, dtype: 'float32', shape: [data.length] }]);
+function datumJson({ input, targets }: Datum, inputs: Record<string, Numbers>): string {
+  const floats = Object.entries(inputs).map(([name, data]) => [name, { data: [...data], dtype: 'float32', shape: [data.length] }]);
   return JSON.stringify({
-    model_input: { chunks: [{ type: 'encoded_text', tokens: input }] },
-    loss_fn_inputs: { target_tokens: { data: targets, dtype: 'int64', shape: [targets.length] }, ...Object.fromEntries(floats) },
+    model_input: { chunks: [{ type: 'encoded_text', tokens: [...input] }] },
+    loss_fn_inputs: { target_tokens: { data: [...targets], dtype: 'int64', shape: [targets.length] }, ...Object.fromEntries(floats) },
   });
 }
 
@@ -101,11 +102,11 @@ export function checkData(data: readonly Datum[], contextLength: number): void {
     const uneven = LISTS.find((list) => datum[list].length !== length);
     if (uneven !== undefined) refuse(`data[${index}].${uneven} has ${datum[uneven].length} entries, data[${index}].input has ${length}.`);
     for (const list of ['input', 'targets'] as const) {
-      const at = datum[list].findIndex((token) => !Number.isSafeInteger(token) || token < 0);
+      const at = firstNot(datum[list], (token) => Number.isSafeInteger(token) && token >= 0);
       if (at !== -1) refuse(`data[${index}].${list}[${at}] is ${datum[list][at]}, which is no token.`);
     }
     for (const list of LISTS) {
-      const at = datum[list].findIndex((value) => !Number.isFinite(value));
+      const at = firstNot(datum[list], Number.isFinite);
       if (at !== -1) refuse(`data[${index}].${list}[${at}] is ${datum[list][at]}; it must be a finite number.`);
     }
   }

@@ -19,10 +19,11 @@ export interface Ticket {
   path: string;
   body: string;
   requestId: string;
+  isOnce?: boolean | undefined;
 }
 
 interface Sent {
-  method?: 'GET' | 'POST';
+  method?: 'GET' | 'POST' | 'DELETE';
   body?: string;
   signal?: AbortSignal | undefined;
   /** Of one attempt. */
@@ -31,6 +32,8 @@ interface Sent {
   patienceMs?: number;
   /** 408 and 500 are answers to it, not reasons to ask again. */
   isPoll?: boolean;
+  /** The engine would do it twice: it is sent again only when it was not taken up. */
+  isOnce?: boolean | undefined;
 }
 
 interface Answer {
@@ -106,13 +109,21 @@ export class TinkerHttp {
     if (answer.status >= 300) throw new Refused(answer.status, detailOf(answer.body));
   }
 
-  async future<T>(path: string, schema: z.ZodType<T>, body: object, signal?: AbortSignal): Promise<T> {
-    return await this.result(await this.submit(path, JSON.stringify(body), signal), schema, signal);
+  /** One attempt: there is time to ask again. @returns the status. @throws Fault 503 while it can't be reached, or refuses the key */
+  async discard(path: string): Promise<number> {
+    const answer = await this.#once(path, randomUUID(), { method: 'DELETE' });
+    if (typeof answer === 'string') throw new Fault(503, `The training engine can't be reached: ${answer}.`);
+    return answer.status;
   }
 
-  async submit(path: string, body: string, signal?: AbortSignal): Promise<Ticket> {
-    const { request_id: requestId } = await this.call(path, Submitted, { body, signal });
-    return { path, body, requestId };
+  async future<T>(path: string, schema: z.ZodType<T>, body: object, signal?: AbortSignal): Promise<T> {
+    return await this.result(await this.submit(path, JSON.stringify(body), { signal }), schema, signal);
+  }
+
+  /** @throws EngineLost when it is to be sent once and there was no answer */
+  async submit(path: string, body: string, { signal, isOnce }: Pick<Sent, 'signal' | 'isOnce'> = {}): Promise<Ticket> {
+    const { request_id: requestId } = await this.call(path, Submitted, { body, signal, isOnce });
+    return { path, body, requestId, isOnce };
   }
 
   /** @throws Refused; Fault 503 */
@@ -123,8 +134,8 @@ export class TinkerHttp {
         return parsed(ticket.path, schema, await this.#poll(requestId, signal));
       } catch (error) {
         const isForgotten = error instanceof Refused && error.status === 410; // the result, not the request
-        if (!isForgotten || resubmitted === MOST_RESUBMITTED) throw error;
-        ({ requestId } = await this.submit(ticket.path, ticket.body, signal));
+        if (!isForgotten || ticket.isOnce === true || resubmitted === MOST_RESUBMITTED) throw error;
+        ({ requestId } = await this.submit(ticket.path, ticket.body, { signal }));
       }
     }
   }
@@ -148,6 +159,8 @@ export class TinkerHttp {
       const answer = await this.#once(path, key, sent);
       const reason = typeof answer === 'string' ? answer : passingReason(answer, sent);
       if (reason === undefined && typeof answer !== 'string') return answer;
+      if (sent.isOnce === true && !wasNotTaken(answer))
+        throw new EngineLost(`Whether the training engine took ${path} up is not known (${reason}), and it would do it twice.`);
       if (performance.now() + wait > until)
         throw new Fault(503, `The training engine at ${this.#base} can't be used: ${reason}. Try again later.`, { retryAfter: 10 });
       await pause(wait, this.#signalOf(sent.signal));
@@ -211,6 +224,11 @@ function resultOf(status: number, body: unknown): unknown {
 function passingReason({ status, body }: Answer, { isPoll }: Sent): string | undefined {
   const isPassing = PASSING.includes(status) || (isPoll !== true && (status === 408 || status === 500));
   return isPassing ? `it answers ${status} (${detailOf(body)})` : undefined;
+}
+
+/** It did not come to the engine, or was sent away at its door. */
+function wasNotTaken(answer: Answer | string): boolean {
+  return typeof answer === 'string' ? /\bECONNREFUSED\b/.test(answer) : [425, 429].includes(answer.status);
 }
 
 function parsed<T>(path: string, schema: z.ZodType<T>, body: unknown): T {

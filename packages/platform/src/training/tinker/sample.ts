@@ -13,7 +13,7 @@ const Reply = z.object({
 
 /** @throws HudError for a prompt that does not fit; Fault 503 */
 export async function sampleOf(http: TinkerHttp, request: SampleRequest, contextLength: number, signal?: AbortSignal): Promise<Sampled> {
-  const { weights, base, prompt, temperature, topP, stop, seed } = request;
+  const { weights, base, prompt, temperature, topP, topK, stop, seed } = request;
   const room = contextLength - prompt.length;
   if (room < 1) throw new HudError('BAD_ARGUMENT', `The prompt has ${prompt.length} tokens; the model's context is ${contextLength}.`);
   const single = stop.flatMap((sequence) => (sequence.length === 1 ? sequence : [])); // longer ones can't be said in tokens
@@ -25,6 +25,7 @@ export async function sampleOf(http: TinkerHttp, request: SampleRequest, context
       max_tokens: Math.min(request.maxTokens, room),
       temperature,
       top_p: topP ?? 1,
+      ...(topK !== undefined && { top_k: topK }),
       ...(single.length > 0 && { stop: single }),
       ...(seed !== undefined && { seed }),
     },

@@ -74,3 +74,22 @@ export class Saves {
     }
   }
 }
+
+/** Of a model that is never trained. @returns the path to sample from. @throws Refused, Fault 503 */
+export async function saveForSamples(http: TinkerHttp, id: string): Promise<string> {
+  return (await http.future(ROUTES.sampler, Answer, { model_id: id, path: 'own' })).path;
+}
+
+/**
+ * Removes saved weights from the engine.
+ * @param path as `saveState` or `saveSampler` gave it; of another engine, there is nothing to remove
+ * @returns false while a save or something else holds them: ask again later. @throws Fault 503
+ */
+export async function removeSave(http: TinkerHttp, path: WeightsPath): Promise<boolean> {
+  const [, run, kind = 'sampler_weights', name] = /^tinker:\/\/([^/#]+)\/(?:(weights|sampler_weights)\/)?([^/#]+)/.exec(path) ?? [];
+  if (run === undefined || name === undefined) return true;
+  const status = await http.discard(`training_runs/${encodeURIComponent(run)}/checkpoints/${kind}/${encodeURIComponent(name)}`);
+  if (status < 300 || status === 404 || status === 410) return true;
+  if ([408, 409, 425, 429].includes(status)) return false;
+  throw new Fault(503, `The training engine does not remove saved weights: it answers ${status}.`);
+}

@@ -93,6 +93,16 @@ describe('an answer that is lost', () => {
     await expect(model.optimStep(ADAM, 'other')).rejects.toThrow(EngineLost); // with b, or without it?
   });
 
+  test.each(['forward_backward', 'optim_step'])('TK1: of %s, where what is sent again counts again, loses the model', async (path) => {
+    await using on = await opened('skyrl-jax');
+    await using model = await on.engine.open('bigram', undefined);
+    await model.forwardBackward(pass('a'));
+    const before = sent(on.server, path).length;
+    on.server.disturb(path, 'cut');
+    await expect(path === 'optim_step' ? model.optimStep(ADAM, 'step') : model.forwardBackward(pass('b'))).rejects.toThrow(EngineLost);
+    expect(sent(on.server, path)).toHaveLength(before + 1);
+  });
+
   test('TK2: a result that takes longer is asked for again, and nothing is sent twice', async () => {
     await using on = await opened();
     await using model = await on.engine.open('bigram', undefined);
@@ -129,6 +139,18 @@ test('a save that fails is told, and the next one takes another name', async () 
   await expect(model.saveState('full')).rejects.toThrow('No space left on the disk.');
   expect(await model.saveState('full')).toMatch(/\/full-2$/);
   expect(await model.saveState('full')).toMatch(/\/full-2$/);
+});
+
+test('where models share slots, one that is opened holds nothing of another, and weight decay is refused', async () => {
+  await using on = await opened('skyrl-jax');
+  await using plain = await on.engine.open('bigram', undefined);
+  const expected = await trained(plain, pass('a'));
+  const left = await on.engine.open('bigram', undefined);
+  await left.forwardBackward(pass('b'));
+  await left[Symbol.asyncDispose]();
+  await using model = await on.engine.open('bigram', undefined);
+  expect(await trained(model, pass('a'))).toEqual(expected);
+  await expect(model.optimStep({ ...ADAM, weightDecay: 0.1 }, 'other')).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
 });
 
 test('TK3: an engine that was started anew has lost its models; saved weights open again in a session of their own', async () => {
@@ -178,11 +200,12 @@ test.each<{ kind: ServerName; losses: Loss[] }>([
 ])('TK6: $kind offers the losses that it computes', async ({ kind, losses }) => {
   await using on = await opened(kind);
   expect(await on.engine.losses()).toEqual(losses);
-  expect(sent(on.server, 'unload_model')).toHaveLength(1);
+  expect(sent(on.server, 'unload_model')).toHaveLength(sent(on.server, 'create_model').length);
 });
 
 test('TK6: a loss that the server knows and its trainer refuses is not offered', async () => {
   await using on = await opened();
+  await using _first = await on.engine.open('bigram', undefined); // what is found out about the server is known then
   on.server.disturb('forward', { status: 422, body: { detail: [{ loc: ['body', 'loss_fn'], msg: 'no such loss' }] } });
   expect(await on.engine.losses()).toEqual(['ppo', 'cispo', 'cross_entropy']);
 });
@@ -265,4 +288,20 @@ describe('an engine that can not be used', () => {
     await expect(pending).rejects.toBe(reason);
     await expect(model.optimStep(ADAM, 'step')).rejects.toThrow(EngineLost);
   });
+});
+
+test('weights that are still being saved or sampled from are removed later, and those of others not at all', async () => {
+  await using on = await opened();
+  await using model = await on.engine.open('bigram', undefined);
+  const path = await model.saveSampler('one');
+  const removed = `training_runs/${/tinker:\/\/([^/]+)/.exec(path)?.[1]}/checkpoints/sampler_weights/one`;
+  const ask = { weights: path, base: 'bigram', prompt: [1], maxTokens: 3, temperature: 1, stop: [] };
+  const sampling = on.engine.sample(ask);
+  expect(await on.engine.remove(path)).toBe(false);
+  await sampling;
+  on.server.disturb(removed, { status: 425, body: { detail: 'being saved' } });
+  expect(await on.engine.remove(path)).toBe(false);
+  expect([await on.engine.remove(path), await on.engine.remove('state-1'), await on.engine.remove(path)]).toEqual([true, true, true]);
+  expect(sent(on.server, removed)).toHaveLength(3);
+  await expect(on.engine.sample(ask)).rejects.toMatchObject({ code: 'BAD_ARGUMENT' });
 });

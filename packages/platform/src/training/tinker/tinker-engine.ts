@@ -1,23 +1,38 @@
 /**
  * An engine on other machines that speaks the Tinker API: hosted Tinker, or the open server of SkyRL.
- * Knows sessions and models there; `tinker-model.ts` trains one, `http.ts` has requests and futures.
+ * `models.ts` makes models there, `tinker-model.ts` trains one, `http.ts` has requests and futures.
  */
-import { HudError, messageOf } from 'hud/protocol';
+import { HudError } from 'hud/protocol';
 import { z } from 'zod';
 import type { Log } from '../../log.ts';
-import { EngineLost, type BaseModel, type EngineModel, type Loss, type Sampled, type SampleRequest, type TrainEngine } from '../engine.ts';
+import {
+  EngineLost,
+  type BaseModel,
+  type EngineModel,
+  type Loss,
+  type Sampled,
+  type SampleRequest,
+  type TrainEngine,
+  type WeightsPath,
+} from '../engine.ts';
+import type { ToolFormat } from '../text/replies/reply-format.ts';
 import { asEngineError, Refused, TinkerHttp, type TinkerAddress } from './http.ts';
+import { RemoteModels } from './models.ts';
 import { sampleOf } from './sample.ts';
+import { SamplerModels } from './sampler-models.ts';
+import { removeSave, saveForSamples } from './saves.ts';
 import { SERVERS, type ServerKind, type ServerName } from './servers.ts';
 import { TinkerSession } from './session.ts';
-import { openModel, type TinkerModel } from './tinker-model.ts';
-import { tokenizerOf } from './tokenizers.ts';
+import { openModel, type Found, type TinkerModel } from './tinker-model.ts';
+import { Tokenizers } from './tokenizers.ts';
 
 export interface TinkerEngineOptions extends TinkerAddress {
   /** What speaks the API there. */
   server: ServerName;
-  /** Of its models, by name. */
+  /** Of its models: `characters`, or a folder with their files. */
   tokenizer: string | undefined;
+  /** In which its models call tools. @default 'auto', as their chat templates show */
+  toolFormat?: ToolFormat | undefined;
   /** Context of models of which the engine does not say it, in tokens. */
   contextTokens: number;
   /** Of the low-rank adapters that it trains. */
@@ -30,13 +45,8 @@ export interface TinkerEngineOptions extends TinkerAddress {
 const Capabilities = z.object({
   supported_models: z.array(z.object({ model_name: z.string(), max_context_length: z.int().positive().nullish() })),
 });
-const Created = z.object({ model_id: z.string(), request_id: z.coerce.string().nullish() });
-const Made = z.object({ model_id: z.string().optional() }).nullish();
 /** Patience of what a platform that starts up waits for. */
 const SHORT_MS = 5_000;
-const UNLOAD_MS = 5_000;
-/** The same adapter for each model that begins at the base. */
-const SEED = 1;
 
 /** It asks the engine nothing before it is asked for something itself. */
 export function openTinkerEngine(options: TinkerEngineOptions): TinkerEngine {
@@ -49,10 +59,14 @@ export class TinkerEngine implements TrainEngine {
   readonly #server: ServerKind;
   readonly #http: TinkerHttp;
   readonly #session: TinkerSession;
-  readonly #models = new Set<string>();
+  readonly #tokenizers: Tokenizers;
+  readonly #models: RemoteModels;
+  readonly #samplers: SamplerModels;
+  readonly #found: Found = {};
+  /** Samples under way, by their weights. */
+  readonly #sampling = new Map<WeightsPath, number>();
   #capabilities: Promise<z.output<typeof Capabilities>> | undefined;
   #losses: Promise<Loss[]> | undefined;
-  #made = 0;
   #isClosed = false;
 
   constructor(options: TinkerEngineOptions) {
@@ -60,20 +74,41 @@ export class TinkerEngine implements TrainEngine {
     this.#options = options;
     this.#server = SERVERS[options.server];
     this.#http = new TinkerHttp(options);
+    this.#tokenizers = new Tokenizers(options);
     this.#session = new TinkerSession({ http: this.#http, log, heartbeatMs });
+    this.#models = new RemoteModels({
+      http: this.#http,
+      session: this.#session,
+      server: this.#server,
+      loraRank: options.loraRank,
+      log,
+      spare: async () => await this.#samplers.spare(),
+    });
+    this.#samplers = new SamplerModels({
+      make: async (base, weights) => await this.#models.make(base, weights, { isTrained: false }),
+      save: async (id) => await saveForSamples(this.#http, id),
+      unload: async (id) => await this.#models.unload(id),
+    });
   }
 
   get reduction(): 'sum' | 'mean' {
     return this.#server.reduction;
   }
 
+  /** Those whose text can be read; the others are told of in the log. */
   async bases(): Promise<BaseModel[]> {
     const { supported_models: models } = await this.#supported();
-    return models.map(({ model_name: name, max_context_length: length }) => ({
-      name,
-      contextLength: length ?? this.#options.contextTokens,
-      tokenizer: tokenizerOf(this.#options.tokenizer, name),
-    }));
+    const names = models.map(({ model_name: name }) => name);
+    const known = await this.#tokenizers.known(names);
+    const unread = names.filter((name) => !known.includes(name));
+    if (unread.length > 0) this.#options.log.warn('models without a tokenizer are not offered', { models: unread.join(', ') });
+    return models
+      .filter(({ model_name: name }) => known.includes(name))
+      .map(({ model_name: name, max_context_length: length }) => ({
+        name,
+        contextLength: length ?? this.#options.contextTokens,
+        tokenizer: async () => await this.#tokenizers.of(name),
+      }));
   }
 
   /** Tried out, once: a server names losses that its trainer does not have. */
@@ -93,7 +128,22 @@ export class TinkerEngine implements TrainEngine {
 
   async sample(request: SampleRequest, signal?: AbortSignal): Promise<Sampled> {
     this.#refuseClosed();
-    return await sampleOf(this.#http, request, await this.#contextOf(request.base), signal);
+    const { base, weights = '' } = request;
+    this.#sampling.set(weights, (this.#sampling.get(weights) ?? 0) + 1);
+    try {
+      return await this.#sample(request, await this.#contextOf(base), signal);
+    } finally {
+      const left = (this.#sampling.get(weights) ?? 1) - 1;
+      if (left === 0) this.#sampling.delete(weights);
+      else this.#sampling.set(weights, left);
+    }
+  }
+
+  async remove(path: WeightsPath): Promise<boolean> {
+    this.#refuseClosed();
+    if (this.#sampling.has(path)) return false;
+    await this.#samplers.drop(path);
+    return await removeSave(this.#http, path);
   }
 
   /** The API has no streams: all tokens come at the end. */
@@ -105,65 +155,29 @@ export class TinkerEngine implements TrainEngine {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    await Promise.all([...this.#models].map(async (id) => await this.#unload(id)));
+    await this.#models.unloadAll();
     this.#session.close();
     this.#http.close();
+  }
+
+  async #sample(request: SampleRequest, contextLength: number, signal?: AbortSignal): Promise<Sampled> {
+    const { base, weights } = request;
+    const from = async (path: string | undefined): Promise<Sampled> =>
+      await sampleOf(this.#http, { ...request, weights: path }, contextLength, signal);
+    return await (this.#server.hasSlots && weights !== undefined ? this.#samplers.use(base, weights, from) : from(weights));
   }
 
   async #open(base: string, state: string | undefined, signal?: AbortSignal): Promise<TinkerModel> {
     this.#refuseClosed();
     const contextLength = await this.#contextOf(base);
-    const make = async (path: string | undefined, cancel?: AbortSignal): Promise<string> => await this.#make(base, path, cancel);
-    const unload = async (id: string): Promise<void> => await this.#unload(id);
+    const make = async (path: string | undefined, cancel?: AbortSignal): Promise<string> =>
+      await this.#models.make(base, path, { signal: cancel });
+    const unload = async (id: string): Promise<void> => await this.#models.unload(id);
+    const place = { http: this.#http, server: this.#server, contextLength, found: this.#found, make, unload };
     try {
-      return await openModel({ http: this.#http, server: this.#server, contextLength, make, unload }, state, signal);
+      return await openModel(place, state, signal);
     } catch (error) {
       throw asEngineError(error);
-    }
-  }
-
-  async #make(base: string, state: string | undefined, signal?: AbortSignal): Promise<string> {
-    const id = await this.#create(base, signal);
-    this.#models.add(id);
-    if (state === undefined) return id;
-    try {
-      // Its first request: later ones may not load.
-      await this.#http.future('load_weights', z.unknown(), { model_id: id, path: state, optimizer: true }, signal);
-      return id;
-    } catch (error) {
-      await this.#unload(id);
-      if (!(error instanceof Refused && error.isModelGone)) throw error;
-      throw new HudError('BAD_ARGUMENT', `There are no saved weights "${state}" in the training engine any more: ${error.detail}.`);
-    }
-  }
-
-  /** In a new session when the engine has forgotten ours. */
-  async #create(base: string, signal: AbortSignal | undefined): Promise<string> {
-    const number = (this.#made += 1);
-    for (let isFirst = true; ; isFirst = false) {
-      const sessionId = await this.#session.id();
-      const lora = { rank: this.#options.loraRank, seed: SEED };
-      const body = JSON.stringify({ session_id: sessionId, base_model: base, lora_config: lora, model_seq_id: number });
-      try {
-        const { model_id: id, request_id: requestId } = await this.#http.call('create_model', Created, { body, signal });
-        if (requestId == null) return id;
-        const made = await this.#http.result({ path: 'create_model', body, requestId }, Made, signal);
-        return made?.model_id ?? id;
-      } catch (error) {
-        if (!(isFirst && error instanceof Refused && error.status === 404)) throw error;
-        this.#session.forget();
-      }
-    }
-  }
-
-  /** What is not unloaded goes with the session. */
-  async #unload(id: string): Promise<void> {
-    if (!this.#models.delete(id)) return;
-    try {
-      await this.#http.tell('unload_model', { model_id: id }, UNLOAD_MS);
-    } catch (error) {
-      if (error instanceof Refused && error.isModelGone) return;
-      this.#options.log.warn('model was not unloaded from the training engine', { model: id, reason: messageOf(error) });
     }
   }
 

@@ -2,7 +2,7 @@
  * A model in a remote engine. One call at a time, since some servers put passes that wait into one and take the first one's loss for
  * all. Each pass and step has sequence numbers before it is sent: whatever is sent again under them happens once.
  */
-import { HudError } from 'hud/protocol';
+import { HudError, messageOf } from 'hud/protocol';
 import { z } from 'zod';
 import {
   EngineLost,
@@ -26,10 +26,17 @@ export interface ModelPlace {
   http: TinkerHttp;
   server: ServerKind;
   contextLength: number;
+  /** What was found out about the server. */
+  found: Found;
   /** Makes one in the engine. @returns its id there */
   make: (state: string | undefined, signal?: AbortSignal) => Promise<string>;
   /** Never throws. */
   unload: (id: string) => Promise<void>;
+}
+
+export interface Found {
+  /** The same request again, under the number that it had, is done once. */
+  keepsNumbers?: boolean;
 }
 
 /** What was sent and has had no answer: only the same again is safe. */
@@ -47,7 +54,14 @@ export async function openModel(place: ModelPlace, state: WeightsPath | undefine
   const [path, step] = state?.split('#') ?? [];
   if (path !== undefined && !path.startsWith('tinker://'))
     throw new HudError('BAD_ARGUMENT', `There are no saved weights "${path}" in this engine.`, { hint: 'Were they saved by another one?' });
-  return new TinkerModel(place, await place.make(path, signal), { path, step });
+  const model = new TinkerModel(place, await place.make(path, signal), { path, step });
+  try {
+    await model.tryNumbers(signal);
+    return model;
+  } catch (error) {
+    await model[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 export class TinkerModel implements EngineModel {
@@ -93,8 +107,8 @@ export class TinkerModel implements EngineModel {
         const needsCurrent = pass.loss === 'cross_entropy' && server.reduction === 'mean';
         const current = needsCurrent ? await this.#logprobs(pass.data, signal) : [];
         const chunks = await chunksOf(pass.data, stated(pass, server, current));
-        const result = await this.#once({ id: pass.id, kind: 'pass' }, chunks.length, async (numbers) => {
-          const outputs = await this.#send('forward_backward', chunks, numbers, signal);
+        const result = await this.#once({ id: pass.id, kind: 'pass' }, chunks.length, async (numbers, isOnce) => {
+          const outputs = await this.#send('forward_backward', chunks, { numbers, isOnce, signal });
           return passResult(pass, chunks, outputs);
         });
         this.#hasGradient = true;
@@ -109,10 +123,15 @@ export class TinkerModel implements EngineModel {
       (unsure) => unsure.kind === 'step' && unsure.id === id,
       async () => {
         if (this.#step === id) return;
+        if (weightDecay > 0 && this.#place.server.hasSlots)
+          throw new HudError('BAD_ARGUMENT', 'On this training engine the weight decay of one model changes the weights of all others.', {
+            hint: 'Step with a weight decay of 0.',
+          });
         const params = { learning_rate: learningRate, beta1, beta2, eps, weight_decay: weightDecay };
-        await this.#once({ id, kind: 'step' }, 1, async ([number]) => {
-          const body = { model_id: this.#id, adam_params: params, seq_id: number };
-          await this.#place.http.future('optim_step', z.unknown(), body);
+        await this.#once({ id, kind: 'step' }, 1, async ([number], isOnce) => {
+          const body = JSON.stringify({ model_id: this.#id, adam_params: params, seq_id: number });
+          const { http } = this.#place;
+          await http.result(await http.submit('optim_step', body, { isOnce }), z.unknown());
         });
         this.#step = id;
         this.#steps += 1;
@@ -147,7 +166,21 @@ export class TinkerModel implements EngineModel {
   }
 
   async saveSampler(name: string): Promise<WeightsPath> {
-    return await this.#inTurn(NEVER, async () => await this.#saves.save('sampler', { id: this.#id, steps: this.#steps }, name));
+    // Where samples have models of their own, those are made of what training goes on from.
+    const [kind, own] = this.#place.server.hasSlots ? (['training', `${name}-sampler`] as const) : (['sampler', name] as const);
+    return await this.#inTurn(NEVER, async () => await this.#saves.save(kind, { id: this.#id, steps: this.#steps }, own));
+  }
+
+  /** Finds out whether the server keeps them, with a request that changes nothing; once for all models. */
+  async tryNumbers(signal: AbortSignal | undefined): Promise<void> {
+    const { http, found } = this.#place;
+    if (found.keepsNumbers !== undefined) return;
+    const [{ json }] = (await chunksOf([PROBE], NO_LOSS)) as [Chunk];
+    const head = JSON.stringify({ model_id: this.#id, seq_id: this.#numbered(1)[0] }).slice(0, -1);
+    const body = `${head},"forward_input":${json}}`;
+    const [first, second] = [await http.submit('forward', body, { signal }), await http.submit('forward', body, { signal })];
+    for (const ticket of [first, second]) await http.result(ticket, PassOutput, signal);
+    found.keepsNumbers = first.requestId === second.requestId;
   }
 
   /** Whether the engine computes the loss; nothing of it stays. */
@@ -155,7 +188,7 @@ export class TinkerModel implements EngineModel {
     return await this.#inTurn(NEVER, async () => {
       const chunks = await chunksOf([PROBE], stated({ loss, config: {} }, { ...this.#place.server, reduction: 'sum' }, []));
       try {
-        await this.#send('forward', chunks, this.#numbered(1));
+        await this.#send('forward', chunks, { numbers: this.#numbered(1) });
         return true;
       } catch (error) {
         if (error instanceof Refused && error.isHandled) return false;
@@ -171,7 +204,7 @@ export class TinkerModel implements EngineModel {
 
   async #logprobs(data: readonly Datum[], signal?: AbortSignal): Promise<Float32Array[]> {
     const chunks = await chunksOf(data, NO_LOSS);
-    const outputs = await this.#send('forward', chunks, this.#numbered(chunks.length), signal);
+    const outputs = await this.#send('forward', chunks, { numbers: this.#numbered(chunks.length), signal });
     return chunks.flatMap((chunk, i) => logprobsOf(outputs[i]!, chunk.data));
   }
 
@@ -179,22 +212,24 @@ export class TinkerModel implements EngineModel {
   async #send(
     path: 'forward' | 'forward_backward',
     chunks: readonly Chunk[],
-    numbers: readonly number[],
-    signal?: AbortSignal,
+    { numbers, isOnce, signal }: { numbers: readonly number[]; isOnce?: boolean; signal?: AbortSignal | undefined },
   ): Promise<PassOutput[]> {
-    const { http } = this.#place;
+    const { http, server } = this.#place;
     const tickets: Ticket[] = [];
     const failures: unknown[] = [];
     try {
       for (const [i, { json }] of chunks.entries()) {
         const head = JSON.stringify({ model_id: this.#id, seq_id: numbers[i] }).slice(0, -1);
-        tickets.push(await http.submit(path, `${head},"${path}_input":${json}}`, signal));
+        tickets.push(await http.submit(path, `${head},"${path}_input":${json}}`, { signal, isOnce }));
       }
     } catch (error) {
       failures.push(error);
     }
     const settled = await Promise.allSettled(tickets.map(async (ticket) => await http.result(ticket, PassOutput, signal)));
     failures.push(...settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : [])));
+    const late = settled.find((one) => one.status === 'rejected' && one.reason instanceof Refused);
+    if (late?.status === 'rejected' && server.hasSlots && path === 'forward_backward')
+      throw new EngineLost(`The engine failed within the pass, with a part of it added or none: ${messageOf(late.reason)}.`);
     const outputs = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     if (failures.length === 0) return outputs;
     const unknown = failures.find((failure) => !(failure instanceof Refused && failure.isHandled));
@@ -203,15 +238,18 @@ export class TinkerModel implements EngineModel {
     throw new EngineLost('The engine refused a part of the pass after it had added another to the gradient.');
   }
 
-  /** Under the numbers that it had before, if it was sent before. */
-  async #once<T>(asked: Unsure, count: number, work: (numbers: readonly number[]) => Promise<T>): Promise<T> {
+  /** Under the numbers that it had before, if it was sent before. @throws EngineLost when the server does not keep numbers */
+  async #once<T>(asked: Unsure, count: number, work: (numbers: readonly number[], isOnce: boolean) => Promise<T>): Promise<T> {
+    const isOnce = this.#place.found.keepsNumbers !== true;
     const name = `${asked.kind} ${asked.id}`;
+    if (isOnce && this.#numbers.has(name))
+      throw new EngineLost(`Whether the ${asked.kind} took effect is not known, and the engine would do it twice.`);
     const numbers = this.#numbers.get(name) ?? this.#numbered(count);
     if (numbers.length !== count) throw new EngineLost('A pass was sent again with other data.');
     this.#numbers.set(name, numbers);
     this.#unsure = asked;
     try {
-      const result = await work(numbers);
+      const result = await work(numbers, isOnce);
       this.#unsure = undefined;
       return result;
     } catch (error) {

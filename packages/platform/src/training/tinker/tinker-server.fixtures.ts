@@ -8,6 +8,7 @@ import { messageOf } from 'hud/protocol';
 import type { Datum, EngineModel, Loss } from '../engine.ts';
 import { CONTEXT, exactEngine, VOCABULARY, type ExactEngine } from '../exact.fixtures.ts';
 import { SERVERS, type ServerName } from './servers.ts';
+import type { Body, WireDatum } from './tinker-requests.fixtures.ts';
 
 export interface TinkerServer extends AsyncDisposable {
   readonly url: string;
@@ -34,33 +35,6 @@ interface Reply {
   body?: unknown;
 }
 
-interface WireDatum {
-  model_input: { chunks: { tokens: number[] }[] };
-  loss_fn_inputs: Record<string, { data: number[] }>;
-}
-
-interface WirePass {
-  data: WireDatum[];
-  loss_fn: Loss;
-  loss_fn_config?: Record<string, number>;
-}
-
-/** All members that requests have. */
-interface Body {
-  session_id: string;
-  model_id: string;
-  seq_id?: number;
-  request_id: string;
-  base_model?: string;
-  path: string;
-  model_path?: string;
-  forward_input?: WirePass;
-  forward_backward_input?: WirePass;
-  adam_params: { learning_rate: number; beta1: number; beta2: number; eps: number; weight_decay: number };
-  prompt: { chunks: { tokens: number[] }[] };
-  sampling_params: { max_tokens: number; temperature: number; top_p: number; stop?: number[]; seed?: number };
-}
-
 interface Model {
   id: string;
   sessionId: string;
@@ -70,6 +44,7 @@ interface Model {
   futures: Map<number, { text: string; id: string }>;
   /** Loss and settings of passes under way. */
   waiting: string[];
+  slot: number;
   /** Passes since the last step, where the number of their sequences counts. */
   held: { loss: Loss; config: Record<string, number>; data: Datum[] }[];
   last: Promise<unknown>;
@@ -120,7 +95,9 @@ class Server implements TinkerServer {
   readonly #models = new Map<string, Model>();
   readonly #futures = new Map<string, Promise<Reply>>();
   /** By path; undefined while it is not there, or failed. */
-  readonly #saved = new Map<string, { file: string; type: string } | undefined>();
+  readonly #saved = new Map<string, { file: string; type: string; whole?: string } | undefined>();
+  /** Gradients, where models are slots. */
+  readonly #slots: Model['held'][] = [];
 
   constructor(directory: string, kind: ServerName) {
     this.exact = exactEngine(directory);
@@ -139,14 +116,19 @@ class Server implements TinkerServer {
     this.#sessions.clear();
     this.#models.clear();
     this.#futures.clear();
+    this.#slots.length = 0;
   }
 
   fileOf(path: string): string {
+    return this.#savedAt(path).file;
+  }
+
+  #savedAt(path: string): { file: string; whole?: string } {
     const bare = path.split('#')[0]!;
     const kinds = [bare, bare.replace(/\/([^/]+)$/, '/sampler_weights/$1')];
     const saved = kinds.map((one) => this.#saved.get(one)).find((one) => one !== undefined);
     if (saved === undefined) throw new Answered(404, `Checkpoint not found: ${path}`);
-    return saved.file;
+    return saved;
   }
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -159,7 +141,7 @@ class Server implements TinkerServer {
     const at = this.#disturbances.findIndex((one) => one.path === path);
     const [disturbance] = at === -1 ? [] : this.#disturbances.splice(at, 1);
     const how = disturbance?.how;
-    const reply = typeof how === 'object' ? how : await this.#reply(path, body, text);
+    const reply = typeof how === 'object' ? how : await this.#reply(request.method === 'DELETE' ? `DELETE ${path}` : path, body, text);
     if (how === 'cut') response.destroy();
     else response.writeHead(reply.status, { 'content-type': 'application/json' }).end(JSON.stringify(reply.body ?? null));
   }
@@ -177,6 +159,8 @@ class Server implements TinkerServer {
   async #answer(path: string, body: Body, text: string): Promise<Reply> {
     const run = /^training_runs\/([^/]+)\/checkpoints$/.exec(path)?.[1];
     if (run !== undefined) return this.#checkpoints(run);
+    const [, ofRun, kind, name] = /^DELETE training_runs\/([^/]+)\/checkpoints\/(weights|sampler_weights)\/([^/]+)$/.exec(path) ?? [];
+    if (ofRun !== undefined) return await this.#remove(`tinker://${ofRun}/${kind}/${name}`);
     switch (path) {
       case 'get_server_capabilities':
         return { status: 200, body: { supported_models: [{ model_name: 'bigram', max_context_length: CONTEXT }] } };
@@ -212,10 +196,20 @@ class Server implements TinkerServer {
     if (!this.#sessions.has(sessionId)) throw new Answered(404, 'Session not found');
     const id = `model_${randomUUID().slice(0, 8)}`;
     const engine = await this.exact.open(base, undefined);
-    const model: Model = { id, sessionId, engine, isUsed: false, futures: new Map(), waiting: [], held: [], last: Promise.resolve() };
+    const rest = { isUsed: false, futures: new Map(), waiting: [], last: Promise.resolve() };
+    const model: Model = { id, sessionId, engine, ...rest, ...this.#freeSlot() };
     this.#models.set(id, model);
     const { body } = this.#future(model, () => ({ model_id: id }));
     return { status: 200, body: { model_id: id, ...(body as object) } };
+  }
+
+  /** The lowest one; what is held of its gradient stays from one model to the next. */
+  #freeSlot(): Pick<Model, 'slot' | 'held'> {
+    if (!SERVERS[this.#kind].hasSlots) return { slot: -1, held: [] };
+    const taken = new Set([...this.#models.values()].map(({ slot }) => slot));
+    let slot = 0;
+    while (taken.has(slot)) slot += 1;
+    return { slot, held: (this.#slots[slot] ??= []) };
   }
 
   #ofModel(path: string, body: Body, text: string): Reply {
@@ -240,8 +234,9 @@ class Server implements TinkerServer {
     }
   }
 
-  /** The same number with the same body has the same future. */
+  /** The same number with the same body has the same future, where numbers are kept. */
   #once(model: Model, { seq_id: number = -1 }: Body, text: string, work: () => Reply): Reply {
+    if (SERVERS[this.#kind].hasSlots) return work();
     const known = model.futures.get(number);
     if (known !== undefined && known.text !== text) throw new Answered(409, 'Training request sequence number was reused');
     if (known !== undefined) return { status: 200, body: { request_id: known.id } };
@@ -307,15 +302,16 @@ class Server implements TinkerServer {
 
   #step(model: Model, { adam_params: adam }: Body): Reply {
     return this.#future(model, async () => {
+      const norm = model.held.length;
       const sequences = model.held.reduce((sum, { data }) => sum + data.length, 0);
-      const mean = (values: readonly number[]): number[] => values.map((value) => value / sequences);
+      const mean = (values: Datum['weights']): number[] => Array.from(values, (value) => value / sequences);
       for (const { loss, config, data } of model.held.splice(0)) {
         const averaged = data.map((datum) => ({ ...datum, advantages: mean(datum.advantages), weights: mean(datum.weights) }));
         await model.engine.forwardBackward({ loss, config, data: averaged, id: randomUUID() });
       }
       const { learning_rate: learningRate, beta1, beta2, eps, weight_decay: weightDecay } = adam;
       await model.engine.optimStep({ learningRate, beta1, beta2, eps, weightDecay }, randomUUID());
-      return { metrics: {} };
+      return { metrics: { 'skyrl.ai/grad_norm': norm } };
     });
   }
 
@@ -326,7 +322,8 @@ class Server implements TinkerServer {
     return this.#future(model, async () => {
       const file = `${model.id}-${type}-${name}`;
       const path = type === 'training' ? await model.engine.saveState(file) : await model.engine.saveSampler(file);
-      this.#saved.set(listed, { file: path, type });
+      const whole = SERVERS[this.#kind].hasSlots ? { whole: await model.engine.saveState(`${file}-whole`) } : {};
+      this.#saved.set(listed, { file: path, type, ...whole });
       return { path: type === 'training' ? listed : `tinker://${model.id}/${name}`, type: 'saved' };
     });
   }
@@ -338,9 +335,21 @@ class Server implements TinkerServer {
     return { status: 200, body: { checkpoints: own.map(({ path, saved }) => ({ checkpoint_type: saved.type, tinker_path: path })) } };
   }
 
+  async #remove(path: string): Promise<Reply> {
+    if (!this.#saved.has(path)) throw new Answered(404, `Checkpoint not found: ${path}`);
+    const saved = this.#saved.get(path);
+    if (saved === undefined) throw new Answered(425, 'The checkpoint is still being saved.');
+    this.#saved.delete(path);
+    await this.exact.remove(saved.file);
+    return { status: 204 };
+  }
+
   #sample({ base_model: base, model_path: path, prompt, sampling_params: params }: Body): Reply {
     const weights = path === undefined ? undefined : this.fileOf(path);
-    return this.#future(undefined, async () => {
+    const model = path === undefined || !SERVERS[this.#kind].hasSlots ? undefined : this.#modelOf(path);
+    return this.#future(model, async () => {
+      // Of the model that made the checkpoint, whatever it has become since.
+      if (model !== undefined) model.engine = await this.exact.open('bigram', this.#savedAt(path ?? '').whole);
       const { tokens, logprobs, stopReason } = await this.exact.sample({
         weights,
         base: base ?? 'bigram',
@@ -352,6 +361,13 @@ class Server implements TinkerServer {
       });
       return { sequences: [{ tokens, logprobs, stop_reason: stopReason }] };
     });
+  }
+
+  #modelOf(path: string): Model {
+    const id = path.split('/')[2] ?? '';
+    const model = this.#models.get(id);
+    if (model === undefined) throw new Answered(400, `Model ${id} not loaded`);
+    return model;
   }
 
   /** Done after what came before it, and not at once. */

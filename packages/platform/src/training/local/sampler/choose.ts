@@ -11,11 +11,13 @@ export interface ChoiceRules {
   temperature: number;
   /** The likeliest tokens that have this much of the probability together. @default 1 */
   topP?: number | undefined;
+  /** That many of the likeliest tokens. @default all */
+  topK?: number | undefined;
 }
 
 /** @param random a number in [0, 1) */
-export function choose(logits: Float64Array, { temperature, topP = 1 }: ChoiceRules, random: number): Choice {
-  const token = temperature === 0 ? likeliest(logits) : draw(sharesOf(logits, temperature), topP, random);
+export function choose(logits: Float64Array, { temperature, topP = 1, topK = Infinity }: ChoiceRules, random: number): Choice {
+  const token = temperature === 0 ? likeliest(logits) : draw(sharesOf(logits, temperature), { topP, topK }, random);
   return { token, logprob: logprobOf(logits, token) };
 }
 
@@ -38,8 +40,14 @@ function sharesOf(logits: Float64Array, temperature: number): Float64Array {
   return logits.map((logit) => Math.exp((logit - largest) / temperature));
 }
 
-function draw(shares: Float64Array, topP: number, random: number): number {
-  const { order, kept } = topP < 1 ? nucleus(shares, topP) : { order: shares.keys(), kept: sum(shares) };
+interface Cut {
+  topP: number;
+  topK: number;
+}
+
+function draw(shares: Float64Array, cut: Cut, random: number): number {
+  const isCut = cut.topP < 1 || cut.topK < shares.length;
+  const { order, kept } = isCut ? nucleus(shares, cut) : { order: shares.keys(), kept: sum(shares) };
   let left = random * kept;
   let last = 0;
   for (const token of order) {
@@ -50,17 +58,20 @@ function draw(shares: Float64Array, topP: number, random: number): number {
   return last; // rounding
 }
 
-/** The likeliest tokens that have `topP` of all together, and what they have. */
-function nucleus(shares: Float64Array, topP: number): { order: number[]; kept: number } {
-  const order = Array.from(shares.keys()).sort((a, b) => shares[b]! - shares[a]! || a - b);
-  const enough = topP * sum(shares);
+/** The likeliest tokens: `topK` at most, and of these as many as have `topP` of what they have together. */
+function nucleus(shares: Float64Array, { topP, topK }: Cut): { order: number[]; kept: number } {
+  const order = Array.from(shares.keys())
+    .sort((a, b) => shares[b]! - shares[a]! || a - b)
+    .slice(0, topK);
+  const all = order.length === shares.length ? sum(shares) : sum(order.map((token) => shares[token]!));
+  const enough = topP * all;
   let kept = 0;
   let count = 0;
   while (count < order.length && kept < enough) kept += shares[order[count++]!]!;
   return { order: order.slice(0, count), kept };
 }
 
-function sum(values: Float64Array): number {
+function sum(values: Float64Array | readonly number[]): number {
   let total = 0;
   for (const value of values) total += value;
   return total;

@@ -64,7 +64,7 @@ async function begin(id: number, request: SampleRequest): Promise<void> {
 
 /** The reply ends where the context does. */
 function fitted(request: SampleRequest, { shape: { vocabulary, context } }: Decoder): SampleRequest {
-  const { prompt, maxTokens, temperature, topP = 1 } = request;
+  const { prompt, maxTokens, temperature, topP = 1, topK = 1 } = request;
   const refuse = (what: string): never => {
     throw new HudError('MODEL_BAD_REQUEST', what);
   };
@@ -75,6 +75,7 @@ function fitted(request: SampleRequest, { shape: { vocabulary, context } }: Deco
   if (!Number.isInteger(maxTokens) || maxTokens < 1) refuse(`maxTokens is ${maxTokens}; it must be a whole number, 1 or more.`);
   if (!Number.isFinite(temperature) || temperature < 0) refuse(`temperature is ${temperature}; it must be a finite number, 0 or more.`);
   if (!(topP > 0 && topP <= 1)) refuse(`topP is ${topP}; it must be above 0 and at most 1.`);
+  if (!Number.isInteger(topK) || topK < 1) refuse(`topK is ${topK}; it must be a whole number, 1 or more.`);
   return { ...request, maxTokens: Math.min(maxTokens, context - prompt.length) };
 }
 

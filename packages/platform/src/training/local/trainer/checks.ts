@@ -1,6 +1,7 @@
 /** What the trainer refuses, before it changes anything. */
 import { HudError } from 'hud/protocol';
 import { LOSSES, type AdamParams, type Datum, type Pass } from '../../engine.ts';
+import { firstNot } from '../../numbers.ts';
 import type { ModelShape } from '../shape.ts';
 import { settingsOf } from './loss.ts';
 
@@ -31,11 +32,11 @@ export function checkData(data: readonly Datum[], { vocabulary, context }: Model
       if (datum[list].length !== length)
         refuse(`data[${index}].${list} has ${datum[list].length} entries, data[${index}].input has ${length}.`);
     for (const list of ['input', 'targets'] as const) {
-      const at = datum[list].findIndex((token) => !Number.isInteger(token) || token < 0 || token >= vocabulary);
+      const at = firstNot(datum[list], (token) => Number.isInteger(token) && token >= 0 && token < vocabulary);
       if (at !== -1) refuse(`data[${index}].${list}[${at}] is ${datum[list][at]}, which is no token of this model.`);
     }
     for (const list of LISTS) {
-      const at = datum[list].findIndex((value) => !Number.isFinite(value));
+      const at = firstNot(datum[list], Number.isFinite);
       if (at !== -1) refuse(`data[${index}].${list}[${at}] is ${datum[list][at]}; it must be a finite number.`);
     }
   }

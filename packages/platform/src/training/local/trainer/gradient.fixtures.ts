@@ -51,6 +51,6 @@ export function randomData(count: number, seed: number, near?: Float32Array): Da
 export function decoderLogprobs(weights: Float32Array | Float64Array, { input, targets }: Datum, shape: ModelShape = SMALL): number[] {
   const decoder = new Decoder(shape, weights);
   const cache = decoder.cache(input.length);
-  const logits = decoder.step(input.map((token, position) => ({ cache, position, token })));
-  return targets.map((target, at) => logprobOf(logits.subarray(at * shape.vocabulary, (at + 1) * shape.vocabulary), target));
+  const logits = decoder.step(Array.from(input, (token, position) => ({ cache, position, token })));
+  return Array.from(targets, (target, at) => logprobOf(logits.subarray(at * shape.vocabulary, (at + 1) * shape.vocabulary), target));
 }

@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { HudError } from 'hud/protocol';
 import type { AdamParams, Datum, Pass, PassResult } from '../../engine.ts';
 import { readBase } from '../bases.ts';
-import { loadSaved, save } from '../saved-models.ts';
+import { loadSaved, save, sweepUnfinished } from '../saved-models.ts';
 import { sizeOf, type ModelShape } from '../shape.ts';
 import { tell, type ToldError } from '../thread.ts';
 import type { SavedModel } from '../weights-file.ts';
@@ -45,7 +45,8 @@ const { directory } = workerData as TrainerData;
 const models = new Map<number, Opened>();
 const maths = new Map<string, Promise<Differentiator>>();
 const aborts = new Map<number, AbortController>();
-let last: Promise<void> = Promise.resolve();
+// A folder that can't be read fails the call that needs it, with its reason.
+let last: Promise<void> = sweepUnfinished(directory, Date.now()).catch(() => undefined);
 let opened = 0;
 
 port.on('message', (message: ToTrainer) => {
