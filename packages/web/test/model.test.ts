@@ -51,6 +51,9 @@ describe.skipIf(withoutChromium)('the page of a model', () => {
       await page.getByText('1 group had no spread').waitFor();
       expect(await page.getByText('no spread', { exact: true }).count()).toBe(1);
 
+      await page.getByRole('heading', { name: 'Which tasks still teach' }).waitFor();
+      await page.getByRole('img', { name: /Groups with a spread, step by step: 1 of 1/ }).waitFor();
+
       // Back to the first, and on from there: two branches.
       await on.call('PUT', `/v2/models/${model.id}/head`, { checkpoint_id: first });
       await step(model, batch(0, 1));
@@ -80,6 +83,13 @@ describe.skipIf(withoutChromium)('the page of a model', () => {
       await page.getByLabel('Select step-3').check();
       await page.getByRole('heading', { name: /step-1 beside step-3/ }).waitFor();
       expect(await barriersOf(page)).toEqual([]);
+
+      // Back once more, by hand: it asks first, and no checkpoint is lost.
+      await page.getByRole('link', { name: 'step-2' }).click();
+      await page.getByRole('button', { name: 'Make active' }).click();
+      await page.getByRole('dialog').getByRole('button', { name: 'Make it active' }).click();
+      await page.getByRole('row', { name: /step-2 active/ }).waitFor();
+      expect(await page.locator('[data-checkpoint]').count()).toBe(3);
       for (const width of [390, 820]) {
         await page.setViewportSize({ width, height: 844 });
         const wide = await page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');

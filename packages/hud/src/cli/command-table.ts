@@ -74,6 +74,11 @@ export const COMMANDS: Entries = {
         summary: 'List the checkpoints of a model',
         load: async () => (await import('./commands/models-checkpoints.ts')).modelsCheckpoints,
       },
+      diff: {
+        summary: 'Hold two checkpoints against each other',
+        load: async () => (await import('./commands/models-diff.ts')).modelsDiff,
+      },
+      pin: { summary: 'Keep the weights of a checkpoint', load: async () => (await import('./commands/models-pin.ts')).modelsPin },
       head: { summary: 'Show or set the active checkpoint', load: async () => (await import('./commands/models-head.ts')).modelsHead },
     },
   },

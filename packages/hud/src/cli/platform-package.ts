@@ -50,6 +50,7 @@ export interface MoveOptions {
 export interface Moved {
   tables: { name: string; rows: number }[];
   blobs: number;
+  weights: number;
 }
 
 const PACKAGE: string = '@hud/platform';

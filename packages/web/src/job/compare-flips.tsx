@@ -3,7 +3,7 @@ import type { JSX } from 'react';
 import { visibleLine } from '../parts/untrusted.ts';
 import { Side } from './compare-plot.tsx';
 import type { Comparison } from './compare-sentence.ts';
-import { useFollow } from './follow.ts';
+import { useFollow } from '../parts/follow.ts';
 import { SideBox } from './side-box.tsx';
 
 type Task = Comparison['tasks'][number];

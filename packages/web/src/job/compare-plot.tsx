@@ -4,10 +4,10 @@ import { Copyable } from '../parts/copyable.tsx';
 import { figure, signed } from '../parts/format.ts';
 import { visibleLine } from '../parts/untrusted.ts';
 import type { Comparison } from './compare-sentence.ts';
-import { useFollow, type Follow } from './follow.ts';
+import { useFollow, type Follow } from '../parts/follow.ts';
 import { Whisker } from './interval.tsx';
 import { useIsNarrow } from './narrow.ts';
-import { useWindowRows } from './window-rows.ts';
+import { useWindowRows } from '../parts/window-rows.ts';
 
 type Task = Comparison['tasks'][number];
 

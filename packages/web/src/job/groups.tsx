@@ -3,7 +3,7 @@ import type { JSX } from 'react';
 import { EstimateText, rewardColor } from '../parts/reward.tsx';
 import { figure, plural } from '../parts/format.ts';
 import { visibleLine } from '../parts/untrusted.ts';
-import type { Search } from './address.ts';
+import type { Search } from '../parts/address.ts';
 import { FIELD } from './field.ts';
 import { Whisker } from './interval.tsx';
 import { SideBox } from './side-box.tsx';

@@ -7,7 +7,7 @@ import { visibleLine } from '../parts/untrusted.ts';
 import { FIELD } from './field.ts';
 import type { JobItem } from './list-pages.ts';
 import { FILTERS, isNarrowed, SORTS, SPANS, STATUS } from './list-query.ts';
-import type { Search } from './address.ts';
+import type { Search } from '../parts/address.ts';
 import { useTyped } from '../parts/use-typed.ts';
 
 interface Props {

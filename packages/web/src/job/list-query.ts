@@ -1,6 +1,6 @@
 /** The list of jobs as its address says it, and as the platform is asked for it. */
 import type { api } from 'hud/protocol';
-import type { Search } from './address.ts';
+import type { Search } from '../parts/address.ts';
 
 type Query = NonNullable<api.Input<typeof api.jobs.list>['query']>;
 

@@ -6,7 +6,7 @@ import { Copyable } from '../parts/copyable.tsx';
 import { count, figure, money } from '../parts/format.ts';
 import { rewardColor, SpreadBar } from '../parts/reward.tsx';
 import { visibleLine } from '../parts/untrusted.ts';
-import type { Follow } from './follow.ts';
+import type { Follow } from '../parts/follow.ts';
 import { LeftOut } from './left-out.tsx';
 import type { JobItem } from './list-pages.ts';
 import { Star } from './star.tsx';

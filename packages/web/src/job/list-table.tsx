@@ -1,11 +1,11 @@
 /** The rows of the list: as many as there are, drawn as far as they are in sight. */
 import { useEffect, useMemo, useRef, type JSX } from 'react';
 import { count } from '../parts/format.ts';
-import { useFollow } from './follow.ts';
+import { useFollow } from '../parts/follow.ts';
 import { COLUMNS, NARROW_ROW_PX, NarrowRow, ROW_PX, WideRow, type RowProps } from './list-row.tsx';
 import { useIsNarrow } from './narrow.ts';
 import type { Jobs } from './use-jobs.ts';
-import { useAnchor, useWindowRows } from './window-rows.ts';
+import { useAnchor, useWindowRows } from '../parts/window-rows.ts';
 
 export interface TableProps extends Pick<RowProps, 'onFocus' | 'onSelect' | 'onStar'> {
   jobs: Jobs;

@@ -3,7 +3,7 @@ import { type JSX, type ReactNode, type RefObject } from 'react';
 import type { api } from 'hud/protocol';
 import { Button, Kbd } from '../parts/buttons.tsx';
 import { visibleLine } from '../parts/untrusted.ts';
-import type { Search } from './address.ts';
+import type { Search } from '../parts/address.ts';
 import { FIELD } from './field.ts';
 import { useTyped } from '../parts/use-typed.ts';
 import { MATRIX_COLUMNS } from './matrix-row.tsx';

@@ -4,7 +4,7 @@ import { Button } from '../parts/buttons.tsx';
 import { plural } from '../parts/format.ts';
 import { useShortcuts } from '../parts/keys.ts';
 import { Empty, Failure } from '../parts/states.tsx';
-import type { Search } from './address.ts';
+import type { Search } from '../parts/address.ts';
 import { CellCard, CellSheet } from './matrix-card.tsx';
 import { MatrixControls, MatrixHead, orderOf } from './matrix-head.tsx';
 import { cellSize, type CellSize } from './matrix-place.ts';
@@ -14,7 +14,7 @@ import { useMatrix, type MatrixQuery, type Rows } from './use-job.ts';
 import { useCellEvents, type CellEvents } from './use-cell-events.ts';
 import { usePlaces } from './use-places.ts';
 import { useWidth } from './use-width.ts';
-import { useWindowRows } from './window-rows.ts';
+import { useWindowRows } from '../parts/window-rows.ts';
 
 /** What stands below the matrix on a phone must stay within reach. */
 const FEW = 30;

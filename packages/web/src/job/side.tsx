@@ -1,7 +1,7 @@
 /** What stands beside the matrix; one part that fails leaves the others. */
 import type { JSX, ReactNode } from 'react';
 import { Guard } from '../parts/states.tsx';
-import type { Search } from './address.ts';
+import type { Search } from '../parts/address.ts';
 import { Comments } from './comments.tsx';
 import { Distribution } from './distribution.tsx';
 import { Faults } from './faults.tsx';

@@ -1,7 +1,7 @@
 /** Pointer and focus over the cells of the matrix, heard once for all of them. */
 import { useRouter } from '@tanstack/react-router';
 import { useCallback, useState, type FocusEvent, type MouseEvent, type PointerEvent, type SyntheticEvent } from 'react';
-import { isPlain } from './follow.ts';
+import { isPlain } from '../parts/follow.ts';
 import type { Place } from './matrix-place.ts';
 import type { Rows } from './use-job.ts';
 

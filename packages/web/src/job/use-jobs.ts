@@ -5,7 +5,7 @@ import { useMemo } from 'react';
 import { call, isFrozen, routes } from '../api.ts';
 import { itemsOf, renewed, unsure, type JobItem } from './list-pages.ts';
 import { FILTERS, listQuery } from './list-query.ts';
-import type { Search } from './address.ts';
+import type { Search } from '../parts/address.ts';
 
 const PAGE = 100;
 /** While a job runs, and while none does. In milliseconds. */

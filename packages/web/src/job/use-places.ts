@@ -1,6 +1,6 @@
 /** Moving among the cells of the matrix: by keys, with the focus; the address follows. */
 import { useCallback, useEffect, useRef, useState, type RefObject } from 'react';
-import type { Search } from './address.ts';
+import type { Search } from '../parts/address.ts';
 import { moved, placeOf, placeText, type Place } from './matrix-place.ts';
 
 /** The address is written once the movement has paused, in milliseconds. */

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { useMemo, type JSX } from 'react';
 import { call, routes } from '../api.ts';
-import { useAddress, type Search } from '../job/address.ts';
+import { useAddress, type Search } from '../parts/address.ts';
 import { CompareHead } from '../job/compare-head.tsx';
 import { Flips } from '../job/compare-flips.tsx';
 import { ComparePlot } from '../job/compare-plot.tsx';

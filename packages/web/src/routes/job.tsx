@@ -1,7 +1,7 @@
 /** One job: the sentence first, then figures, then every run of every task. */
 import { useNavigate, useParams } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useMemo, type JSX } from 'react';
-import { useAddress, type Search } from '../job/address.ts';
+import { useAddress, type Search } from '../parts/address.ts';
 import { Facts } from '../job/facts.tsx';
 import { JobHead, useIsMember } from '../job/job-head.tsx';
 import { Matrix } from '../job/matrix.tsx';

@@ -2,7 +2,7 @@
 import { useNavigate } from '@tanstack/react-router';
 import { useCallback, useRef, useState, type JSX } from 'react';
 import { isFrozen } from '../api.ts';
-import { useAddress } from '../job/address.ts';
+import { useAddress } from '../parts/address.ts';
 import { JobFilters } from '../job/list-filters.tsx';
 import { isNarrowed } from '../job/list-query.ts';
 import { JobTable } from '../job/list-table.tsx';

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { api } from 'hud/protocol';
 import { useId, useState, type FormEvent, type JSX, type KeyboardEvent } from 'react';
 import { call, routes } from '../api.ts';
-import { useAddress } from '../job/address.ts';
+import { useAddress } from '../parts/address.ts';
 import { Button } from '../parts/buttons.tsx';
 import { Choice } from '../parts/fields.tsx';
 import { plural } from '../parts/format.ts';

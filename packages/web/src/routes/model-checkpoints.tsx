@@ -39,7 +39,9 @@ export function Checkpoints({ checkpoints, shown, selected, onSelect }: Props): 
             </Th>
             <Th isMain>Checkpoint</Th>
             <Th isFigure>Reward</Th>
-            <Th isFigure>Made</Th>
+            <Th isFigure from="sm">
+              Made
+            </Th>
             <Th title="Select two to compare them">
               <span className="sr-only">Select two to compare them</span>
             </Th>
@@ -104,7 +106,7 @@ const CheckpointRow = memo(function CheckpointRow({ row, lanes, isShown, isSelec
       <Td isFigure>
         <Reward value={meanReward} />
       </Td>
-      <Td isFigure className="text-ink-2">
+      <Td isFigure from="sm" className="text-ink-2">
         <Ago time={createdAt} />
       </Td>
       <Td>

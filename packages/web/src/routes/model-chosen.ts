@@ -1,7 +1,7 @@
 /** Which checkpoints are looked at: the address says it, and what moves among them. */
 import type { api } from 'hud/protocol';
 import { useCallback, useMemo } from 'react';
-import { useAddress } from '../job/address.ts';
+import { useAddress } from '../parts/address.ts';
 import { useShortcuts } from '../parts/keys.ts';
 import { toggled } from './model-metrics.ts';
 

@@ -44,6 +44,7 @@ export function CurveFigure({ curve, isMain, names, isOnPath, isLive, marked, on
   const colors = useColors();
   const height = isMain ? MAIN_PX : SIDE_PX;
   const hasBand = curve.band !== undefined;
+  const { leastSpan = 0 } = curve;
 
   // Before the chart is made: it takes what is here. Once it is there, it takes what is new, so that nothing is drawn from nothing.
   useEffect(() => {
@@ -61,7 +62,7 @@ export function CurveFigure({ curve, isMain, names, isOnPath, isLive, marked, on
   useEffect(() => {
     const box = place.current;
     if (box === null) return undefined;
-    const made = new uPlot(optionsFor({ width: box.clientWidth, height, colors, hasBand, now, setAt }), now.current.data, box);
+    const made = new uPlot(optionsFor({ width: box.clientWidth, height, colors, hasBand, leastSpan, now, setAt }), now.current.data, box);
     chart.current = made;
     const click = (): void => {
       if (typeof made.cursor.idx === 'number') onPlace.current(made.cursor.idx);
@@ -74,7 +75,7 @@ export function CurveFigure({ curve, isMain, names, isOnPath, isLive, marked, on
       made.destroy();
       chart.current = undefined;
     };
-  }, [colors, hasBand, height, onPlace]);
+  }, [colors, hasBand, height, leastSpan, onPlace]);
 
   return (
     <figure className={`box grid grid-cols-[minmax(0,1fr)] content-start gap-1 p-3 ${isMain ? 'col-span-2' : 'max-sm:p-2'}`}>
@@ -126,11 +127,12 @@ interface Look {
   height: number;
   colors: Colors;
   hasBand: boolean;
+  leastSpan: number;
   now: RefObject<Now>;
   setAt: (place: number | undefined) => void;
 }
 
-function optionsFor({ width, height, colors: color, hasBand, now, setAt }: Look): uPlot.Options {
+function optionsFor({ width, height, colors: color, hasBand, leastSpan, now, setAt }: Look): uPlot.Options {
   const axis = {
     stroke: color('--ink-3'),
     font: '11px ui-sans-serif, system-ui, sans-serif',
@@ -144,9 +146,12 @@ function optionsFor({ width, height, colors: color, hasBand, now, setAt }: Look)
     width,
     height,
     legend: { show: false },
-    padding: [6, 8, 0, 0],
+    padding: [6, 14, 0, 0],
     cursor: { drag: { x: false, y: false }, y: false, points: { size: 7 }, sync: { key: 'curves-of-a-model' } },
-    scales: { x: { time: false, range: () => [0.5, now.current.end + 0.5] } },
+    scales: {
+      x: { time: false, range: () => [0.5, now.current.end + 0.5] },
+      ...(leastSpan > 0 && { y: { range: (_chart: uPlot, low: number, high: number) => rangeOf(low, high, leastSpan) } }),
+    },
     hooks: {
       setCursor: [({ cursor }) => setAt(cursor.idx ?? undefined)],
       drawClear: [(chart) => drawMarks(chart, now.current.marked, color)],
@@ -163,6 +168,13 @@ function optionsFor({ width, height, colors: color, hasBand, now, setAt }: Look)
     ],
     ...(hasBand && { bands: [{ series: [2, 1] as [number, number], fill: color('--accent-soft') }] }),
   };
+}
+
+/** As the library has it, unless there is next to nothing to see. */
+function rangeOf(low: number, high: number, leastSpan: number): uPlot.Range.MinMax {
+  if (high - low >= leastSpan) return uPlot.rangeNum(low, high, 0.1, true);
+  const middle = (low + high) / 2;
+  return [middle - leastSpan / 2, middle + leastSpan / 2];
 }
 
 function tick(value: number): string {

@@ -2,8 +2,8 @@
 import type { api } from 'hud/protocol';
 import { useState, type CSSProperties, type JSX, type KeyboardEvent } from 'react';
 import { routes } from '../api.ts';
-import { useAddress } from '../job/address.ts';
-import { useFollow } from '../job/follow.ts';
+import { useAddress } from '../parts/address.ts';
+import { useFollow } from '../parts/follow.ts';
 import { Copyable } from '../parts/copyable.tsx';
 import { count, figure, plural } from '../parts/format.ts';
 import { rewardColor } from '../parts/reward.tsx';

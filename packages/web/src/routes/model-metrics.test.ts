@@ -14,7 +14,7 @@ test('the reward has a band that ends at the least and the greatest reward; a st
   expect(curvesOf([checkpoint({}, { meanReward: 1 })])[0]).not.toHaveProperty('band');
 });
 
-test('curves are those that some step has, entropy before the log-probability; all else can be chosen', () => {
+test('curves are those that some step has, the exact entropy before the estimate; all else can be chosen', () => {
   const all = [
     checkpoint({ 'loss:sum': 3, sampling_logprob_mean: -1, mine: 1 }),
     checkpoint({ 'loss:sum': 2, entropy: 0.5, reward_std: 0 }),
@@ -25,7 +25,12 @@ test('curves are those that some step has, entropy before the log-probability; a
     ['Loss', [3, 2]],
     ['Entropy', [null, 0.5]],
   ]);
-  expect(otherMetrics(all, curves)).toEqual(['mine', 'sampling_logprob_mean']);
+  expect(otherMetrics(all, curves)).toEqual(['mine']);
+});
+
+test('without an exact entropy the estimate is shown, and from what older steps kept', () => {
+  const curves = curvesOf([checkpoint({ sampling_logprob_mean: -1.5 }), checkpoint({ sampling_logprob_mean: 0, entropy_sampled: 0 })]);
+  expect(curves.map(({ title, values }) => [title, values])).toContainEqual(['Entropy (sampled)', [1.5, 0]]);
 });
 
 test('training goes on until three times the last step have passed, a minute at least', () => {

@@ -13,12 +13,15 @@ export interface CurveData {
   /** One for each checkpoint. */
   values: Value[];
   band?: { low: Value[]; high: Value[] };
+  /** The axis covers no less: what floating point leaves of nothing is no curve. */
+  leastSpan?: number;
 }
 
 interface Known {
   title: string;
   hint: string;
   of: (checkpoint: Checkpoint) => Value;
+  leastSpan?: number;
 }
 
 const metric =
@@ -46,17 +49,19 @@ const CURVES: readonly (readonly (readonly [name: string, known: Known])[])[] = 
         title: 'KL',
         hint: 'How far the trained weights are from those that sampled, per token; near 0 when runs are fresh',
         of: metric('kl_sample_train'),
+        leastSpan: 1e-3,
       },
     ],
   ],
   [
     ['entropy', { title: 'Entropy', hint: 'Per token; 0 says the same each time', of: metric('entropy') }],
     [
-      'sampling_logprob_mean',
+      'entropy_sampled',
       {
-        title: 'Log-probability',
-        hint: 'Of the tokens that were sampled, by who sampled them; 0 says the same each time',
-        of: metric('sampling_logprob_mean'),
+        title: 'Entropy (sampled)',
+        hint: 'Per token, estimated: minus the mean log-probability of the tokens that were sampled; 0 says the same each time',
+        of: ({ metrics: { entropy_sampled: entropy, sampling_logprob_mean: logprob } }) =>
+          entropy ?? (logprob === undefined ? null : 0 - logprob),
       },
     ],
   ],
@@ -83,8 +88,8 @@ export function curvesOf(checkpoints: readonly Checkpoint[]): CurveData[] {
   return [reward, ...usual];
 }
 
-function dataOf(name: string, { title, hint, of }: Known, checkpoints: readonly Checkpoint[]): CurveData {
-  return { name, title, hint, values: checkpoints.map(of) };
+function dataOf(name: string, { title, hint, of, leastSpan }: Known, checkpoints: readonly Checkpoint[]): CurveData {
+  return { name, title, hint, values: checkpoints.map(of), ...(leastSpan !== undefined && { leastSpan }) };
 }
 
 /** One standard deviation, no further than the least and the greatest reward. */
@@ -99,7 +104,8 @@ function bandOf(checkpoints: readonly Checkpoint[]): CurveData['band'] {
   return band.low.some((value) => value !== null) ? band : undefined;
 }
 
-const TOLD_ELSEWHERE = /^(reward_|num_)/;
+/** The last is the entropy with its sign turned. */
+const TOLD_ELSEWHERE = /^(reward_|num_|sampling_logprob_mean$)/;
 
 /** Further metrics, those that most checkpoints have first. */
 export function otherMetrics(checkpoints: readonly Checkpoint[], curves: readonly CurveData[]): string[] {

@@ -2,7 +2,7 @@
 import { Link } from '@tanstack/react-router';
 import type { api } from 'hud/protocol';
 import type { JSX, ReactNode } from 'react';
-import { useAddress } from '../job/address.ts';
+import { useAddress } from '../parts/address.ts';
 import { Ago } from '../parts/ago.tsx';
 import { Button, Pill } from '../parts/buttons.tsx';
 import { Copyable } from '../parts/copyable.tsx';
@@ -13,6 +13,7 @@ import { Heading } from '../parts/views.tsx';
 import { AskBoth } from './model-ask.tsx';
 import { BASE } from './model-chosen.ts';
 import { Inputs } from './model-inputs.tsx';
+import { keptOf, NOT_KEPT, Pin } from './model-kept.tsx';
 import { short } from './model-numbers.ts';
 
 type Checkpoint = api.models.Checkpoint;
@@ -52,8 +53,9 @@ function sideOf(checkpoint: Checkpoint | typeof BASE): { id: string; name: strin
   return checkpoint === BASE ? { id: BASE, name: 'base weights' } : { id: checkpoint.id, name: visibleLine(checkpoint.name, 80) };
 }
 
-function Title({ checkpoint, beside, isFollowing, onActivate, mayAsk }: Props): JSX.Element {
+function Title({ model, checkpoint, beside, isFollowing, onActivate, mayAsk }: Props): JSX.Element {
   const [, set] = useAddress();
+  const kept = keptOf(checkpoint);
   const compare = (other: string): void => set({ at: checkpoint.id, with: other });
   return (
     <div className="flex flex-wrap items-center gap-x-3 gap-y-2 border-t border-line pt-4">
@@ -62,16 +64,21 @@ function Title({ checkpoint, beside, isFollowing, onActivate, mayAsk }: Props): 
         {beside !== undefined && <span className="font-normal text-ink-2"> beside {sideOf(beside).name}</span>}
       </h2>
       {checkpoint.isActive && <Pill tone="live">active</Pill>}
+      {checkpoint.isPinned === true && <Pill title="Its weights stay, however many steps follow">pinned</Pill>}
+      {NOT_KEPT[kept] !== undefined && <span className="text-sm text-ink-2">{NOT_KEPT[kept]}</span>}
       {isFollowing && <span className="text-sm text-ink-3">always the active one, until you choose another</span>}
       <span className="flex flex-wrap gap-2 sm:ml-auto">
-        {beside === undefined && mayAsk && <Button onClick={() => compare(BASE)}>Ask it and base weights</Button>}
+        {beside === undefined && mayAsk && kept !== 'none' && <Button onClick={() => compare(BASE)}>Ask it and base weights</Button>}
         {beside === undefined && checkpoint.prevModelCheckpointId !== null && (
           <Button onClick={() => compare(checkpoint.prevModelCheckpointId ?? BASE)}>Compare with the one before</Button>
         )}
         {beside !== undefined && (
           <Button onClick={() => set({ with: undefined, ask: undefined })}>Only {visibleLine(checkpoint.name, 40)}</Button>
         )}
-        {onActivate !== undefined && !checkpoint.isActive && <Button onClick={() => onActivate(checkpoint)}>Make active</Button>}
+        {onActivate !== undefined && (kept === 'all' || checkpoint.isPinned === true) && <Pin model={model} checkpoint={checkpoint} />}
+        {onActivate !== undefined && !checkpoint.isActive && kept === 'all' && (
+          <Button onClick={() => onActivate(checkpoint)}>Make active</Button>
+        )}
       </span>
     </div>
   );
@@ -90,7 +97,8 @@ function numbersOf({ meanReward, metrics, numTokens, numTraces, numDatums, learn
   return [...first.flatMap(([name, value]): [string, number][] => (value === null ? [] : [[name, value]])), ...rest];
 }
 
-const TOLD = new Set(['reward_mean', 'num_tokens', 'num_trajectories']);
+/** Said above in other words; the last is the sampled entropy with its sign turned. */
+const TOLD = new Set(['reward_mean', 'num_tokens', 'num_trajectories', 'sampling_logprob_mean']);
 
 function Facts({ checkpoint }: { checkpoint: Checkpoint }): JSX.Element {
   const { lossFn, checkpointName, createdAt } = checkpoint;
@@ -105,13 +113,15 @@ function Facts({ checkpoint }: { checkpoint: Checkpoint }): JSX.Element {
       <Fact name="made">
         <Ago time={createdAt} />
       </Fact>
-      {checkpointName !== null && (
-        <Fact name="weights">
+      <Fact name="weights">
+        {checkpointName === null ? (
+          'not kept'
+        ) : (
           <Copyable text={checkpointName} className="font-mono text-sm">
             {visibleLine(checkpointName.split('/').at(-1) ?? checkpointName, 60)}
           </Copyable>
-        </Fact>
-      )}
+        )}
+      </Fact>
     </dl>
   );
 }

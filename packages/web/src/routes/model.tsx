@@ -17,6 +17,7 @@ import { Checkpoints } from './model-checkpoints.tsx';
 import { useChosen } from './model-chosen.ts';
 import { isGoingOn } from './model-metrics.ts';
 import { Step } from './model-step.tsx';
+import { Tasks } from './model-tasks.tsx';
 import { pathToHead } from './model-tree.ts';
 
 type Checkpoint = api.models.Checkpoint;
@@ -133,6 +134,9 @@ function Training({ model, checkpoints, isLive }: TrainingProps): JSX.Element {
           mayAsk={me?.scopes.includes('gateway') === true}
         />
       )}
+      <Guard>
+        <Tasks modelId={model.id} isLive={isLive} />
+      </Guard>
       {activating !== undefined && <SetHead model={model} checkpoint={activating} onClose={() => activate(undefined)} />}
     </>
   );

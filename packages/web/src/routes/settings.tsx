@@ -1,6 +1,6 @@
 /** Keys, the team, shared links, and whose session this is. */
 import type { JSX, ReactNode } from 'react';
-import { useAddress } from '../job/address.ts';
+import { useAddress } from '../parts/address.ts';
 import { Ago } from '../parts/ago.tsx';
 import { Button, Pill } from '../parts/buttons.tsx';
 import { Copyable } from '../parts/copyable.tsx';

@@ -1,7 +1,7 @@
 /** What values the columns have: each narrows the rows, and stands in the address. */
 import type { api } from 'hud/protocol';
 import { useState, type JSX } from 'react';
-import type { Search } from '../job/address.ts';
+import type { Search } from '../parts/address.ts';
 import { Button } from '../parts/buttons.tsx';
 import { count, plural } from '../parts/format.ts';
 import { visibleLine } from '../parts/untrusted.ts';

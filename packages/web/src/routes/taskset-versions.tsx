@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import type { api } from 'hud/protocol';
 import { useState, type JSX } from 'react';
 import { routes } from '../api.ts';
-import { useAddress } from '../job/address.ts';
+import { useAddress } from '../parts/address.ts';
 import { Ago } from '../parts/ago.tsx';
 import { Button } from '../parts/buttons.tsx';
 import { Choice } from '../parts/fields.tsx';

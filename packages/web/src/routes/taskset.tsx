@@ -3,7 +3,7 @@ import { Link, useParams } from '@tanstack/react-router';
 import type { api } from 'hud/protocol';
 import type { JSX } from 'react';
 import { routes } from '../api.ts';
-import { useAddress } from '../job/address.ts';
+import { useAddress } from '../parts/address.ts';
 import { Ago } from '../parts/ago.tsx';
 import { Pill } from '../parts/buttons.tsx';
 import { plural } from '../parts/format.ts';

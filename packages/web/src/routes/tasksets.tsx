@@ -3,43 +3,23 @@ import { Link } from '@tanstack/react-router';
 import type { api } from 'hud/protocol';
 import type { JSX } from 'react';
 import { routes } from '../api.ts';
-import { useAddress } from '../job/address.ts';
 import { Ago } from '../parts/ago.tsx';
 import { Copyable } from '../parts/copyable.tsx';
-import { SearchField } from '../parts/fields.tsx';
 import { count } from '../parts/format.ts';
-import { Empty, Failure, Skeleton } from '../parts/states.tsx';
+import { NamedList, useListPart } from '../parts/named-list.tsx';
+import { Empty } from '../parts/states.tsx';
 import { Table, Td, Th } from '../parts/table.tsx';
 import { visibleLine } from '../parts/untrusted.ts';
 import { useCall } from '../parts/use-call.ts';
-import { offsetOf, Pager } from '../parts/views.tsx';
 import { useMe } from '../shell/me.ts';
 import { Page } from '../shell/shell.tsx';
 
-const SIZE = 100;
-
 export function TasksetsPage(): JSX.Element {
-  const [search, set] = useAddress();
-  const offset = offsetOf(search.offset);
-  const { data, error, refetch, isPlaceholderData } = useCall(
-    routes.tasksets.list,
-    { query: { search: search.q, limit: SIZE, offset } },
-    { keepsLast: true, everyMs: 30_000 },
-  );
+  const list = useCall(routes.tasksets.list, useListPart(), { keepsLast: true, everyMs: 30_000 });
   return (
     <Page crumbs={[{ text: 'Tasksets' }]}>
       <h1 className="sr-only">Tasksets</h1>
-      {(search.q !== undefined || isPlaceholderData || data?.total !== 0) && (
-        <div className="flex flex-wrap items-center justify-between gap-3">
-          <SearchField label="Part of a name" value={search.q ?? ''} onChange={(q) => set({ q, offset: undefined })} />
-          {data !== undefined && (
-            <Pager offset={offset} size={SIZE} total={data.total} onChange={(to) => set({ offset: to === 0 ? undefined : String(to) })} />
-          )}
-        </div>
-      )}
-      {data !== undefined && data.items.length > 0 && <Rows items={data.items} />}
-      {data?.items.length === 0 && <Nothing isNarrowed={search.q !== undefined} />}
-      {data === undefined && (error === null ? <Skeleton /> : <Failure error={error} retry={() => void refetch()} />)}
+      <NamedList list={list} rows={Rows} nothing={Nothing} />
     </Page>
   );
 }

@@ -2,7 +2,7 @@
 import type { api } from 'hud/protocol';
 import type { JSX } from 'react';
 import { routes } from '../api.ts';
-import { useAddress } from '../job/address.ts';
+import { useAddress } from '../parts/address.ts';
 import { Copyable } from '../parts/copyable.tsx';
 import { Choice } from '../parts/fields.tsx';
 import { count, money, plural } from '../parts/format.ts';

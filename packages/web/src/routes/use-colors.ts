@@ -10,12 +10,7 @@ export function useColors(): Colors {
     const changed = (): void => setColors(() => readColors());
     const observer = new MutationObserver(changed);
     observer.observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
-    const dark = matchMedia('(prefers-color-scheme: dark)');
-    dark.addEventListener('change', changed);
-    return () => {
-      observer.disconnect();
-      dark.removeEventListener('change', changed);
-    };
+    return () => observer.disconnect();
   }, []);
   return colors;
 }

@@ -1,7 +1,7 @@
 import { openPlatform } from '../../api-client/index.ts';
 import { Checkpoint, checkpoints, setHead } from '../../protocol/api/models.ts';
 import { encode } from '../../protocol/codec.ts';
-import { HudError } from '../../protocol/errors.ts';
+import { findCheckpoint } from '../checkpoint-reference.ts';
 import { defineCommand } from '../command.ts';
 import { findModel } from '../model-reference.ts';
 import { text } from '../options.ts';
@@ -15,11 +15,7 @@ export const modelsHead = defineCommand({
     const model = await findModel(client, reference);
     let nodes = await client.call(checkpoints, { params: { id: model.id } });
     if (options.set !== undefined) {
-      const chosen = nodes.find(({ id }) => id === options.set) ?? nodes.findLast(({ name }) => name === options.set);
-      if (chosen === undefined)
-        throw new HudError('PLATFORM_NOT_FOUND', `${model.modelName} has no checkpoint '${options.set}'.`, {
-          hint: `\`hud models checkpoints ${reference}\` lists them.`,
-        });
+      const chosen = findCheckpoint(nodes, options.set, model);
       await client.call(setHead, { params: { id: model.id }, body: { checkpointId: chosen.id } });
       nodes = await client.call(checkpoints, { params: { id: model.id } });
     }

@@ -4,7 +4,7 @@ import { defineCommand, type Command, type Context, type Result } from '../comma
 import { integer, text } from '../options.ts';
 import { packageVersion } from '../package-origin.ts';
 import { loadPlatformPackage, type PlatformPackage } from '../platform-package.ts';
-import { plural } from '../terminal/wording.ts';
+import { listed, plural } from '../terminal/wording.ts';
 import { UsageError } from '../usage-error.ts';
 import { saveUserSettings } from '../user-settings.ts';
 
@@ -132,10 +132,10 @@ async function migrate(
   });
   if (moved.tables.length === 0) throw new HudError('BAD_ARGUMENT', `There is no record in ${from.DATABASE_URL ?? from.HUD_PLATFORM_DIR}.`);
   const rows = moved.tables.reduce((sum, table) => sum + table.rows, 0);
-  return {
-    json: moved,
-    text: () => [
-      `Moved ${plural(rows, 'row')} of ${plural(moved.tables.length, 'table')} and ${plural(moved.blobs, 'blob')}; counts and hashes agree.`,
-    ],
-  };
+  const parts = [
+    `${plural(rows, 'row')} of ${plural(moved.tables.length, 'table')}`,
+    plural(moved.blobs, 'blob'),
+    plural(moved.weights, 'file of weights', 'files of weights'),
+  ];
+  return { json: moved, text: () => [`Moved ${listed(parts)}; counts and hashes agree.`] };
 }

@@ -31,6 +31,8 @@ export const Round = z.object({
   metrics: z.record(z.string(), z.number()),
   /** Null when no group had a spread, so that there was nothing to learn. */
   checkpointId: z.string().nullable(),
+  /** Slugs of tasks that were rolled out again, time after time, as the platform had gone away. */
+  again: z.array(z.array(z.string())).optional(),
 });
 export type Round = z.infer<typeof Round>;
 

@@ -1,9 +1,9 @@
 /** A session as it is told while it runs: a curve that is redrawn, or a line for each step. */
 import { LiveBlock } from '../eval/live-block.ts';
 import type { Terminal } from '../terminal/terminal.ts';
-import { truncate } from '../terminal/width.ts';
+import { textWidth, truncate } from '../terminal/width.ts';
 import { duration } from '../terminal/wording.ts';
-import { plot } from './curve.ts';
+import { picture, shortNumber } from './picture.ts';
 import type { Evaluation, Round } from './journal.ts';
 import type { SessionListener } from './session.ts';
 
@@ -21,16 +21,16 @@ export interface ProgressOptions {
 }
 
 export function makeTrainProgress(terminal: Terminal, options: ProgressOptions): TrainProgress {
-  if (options.isQuiet) return { onPhase: none, onRound: none, onEvaluation: none, interrupted: none, [Symbol.dispose]: none };
+  if (options.isQuiet) return { onPhase: none, onNote: none, onRound: none, onEvaluation: none, interrupted: none, [Symbol.dispose]: none };
   return terminal.isTTY ? new LiveCurve(terminal, options) : new Lines(terminal, options);
 }
 
 function none(): void {}
 
-/** `step 3 of 30  reward 0.31 ± 0.08  spread in 6 of 8 groups  130 tokens/s  lag 0  kl 0.0003  1.1 s` */
+/** `step 3 of 30  reward 0.31 ± 0.08  spread in 6 of 8 groups  130 tokens/s  lag 0  kl 0.0003  entropy 1.62  1.1 s` */
 export function roundLine(round: Round, steps: number): string {
   const { number, spreadGroups, groups, lag, metrics, checkpointId, rollouts, graded } = round;
-  const { kl_sample_train: kl } = metrics;
+  const { kl_sample_train: kl, entropy = metrics.entropy_sampled } = metrics;
   return [
     `step ${String(number).padStart(String(steps).length)} of ${steps}`,
     `reward ${estimate(round)}`,
@@ -38,11 +38,14 @@ export function roundLine(round: Round, steps: number): string {
     ...(graded < rollouts ? [`${rollouts - graded} left out`] : []),
     tokenRate([round]),
     ...(lag === null ? [] : [`lag ${lag}`]),
-    ...(kl === undefined ? [] : [`kl ${Math.abs(kl) < 5e-5 ? '0' : kl.toFixed(4)}`]),
+    ...(kl === undefined ? [] : [`kl ${shortNumber(kl)}`]),
+    ...(entropy === undefined ? [] : [`entropy ${shortNumber(entropy)}`]),
     duration(round.rolloutMs + round.stepMs),
-    ...(checkpointId === null ? ['no step: every reward equals those of its group'] : []),
+    ...(checkpointId === null ? [NO_STEP] : []),
   ].join('   ');
 }
+
+const NO_STEP = 'no step: every reward equals those of its group';
 
 export function evaluationLine(evaluation: Evaluation): string {
   const when = evaluation.after === 0 ? 'before training' : `after ${evaluation.after} steps`;
@@ -75,6 +78,10 @@ class Lines implements TrainProgress {
 
   onPhase(): void {}
 
+  onNote(text: string): void {
+    this.#terminal.line(text);
+  }
+
   onRound(round: Round): void {
     this.#terminal.line(roundLine(round, this.#steps));
   }
@@ -90,9 +97,10 @@ class Lines implements TrainProgress {
   [Symbol.dispose](): void {}
 }
 
-const ROWS = 8;
-const MOST_COLUMNS = 100;
+const MOST_ROWS = 14;
 const FRAME_MS = 100;
+/** Lines below the picture, and above it the one on which the window scrolls. */
+const OTHER_ROWS = 5;
 
 class LiveCurve implements TrainProgress {
   readonly #terminal: Terminal;
@@ -115,6 +123,10 @@ class LiveCurve implements TrainProgress {
     this.#phase = total === undefined ? text : `${text}  ${done} of ${total}`;
   }
 
+  onNote(text: string): void {
+    this.#block.print(wrapped(text, this.#terminal.columns - 1));
+  }
+
   onRound(round: Round): void {
     this.#rounds.push(round);
     this.#draw();
@@ -135,14 +147,12 @@ class LiveCurve implements TrainProgress {
   }
 
   #draw(): void {
-    const { dim, yellow, columns, stream } = this.#terminal;
-    const rewards = this.#rounds.flatMap(({ reward }) => reward ?? []);
-    const rows = Math.min(ROWS, (stream.rows || 24) - 5); // what scrolls out of the window can't be redrawn
-    const width = Math.max(10, Math.min(MOST_COLUMNS, columns - 10));
+    const { dim, bold, yellow, columns, stream } = this.#terminal;
+    const rows = Math.min(MOST_ROWS, (stream.rows || 24) - OTHER_ROWS); // what scrolls out of the window can't be redrawn
     const last = this.#rounds.at(-1);
     this.#block.update([
-      ...(rewards.length === 0 || rows < 2 ? [] : plot(rewards, { width, rows })),
-      ...(last === undefined ? [] : [this.#fit(roundLine(last, this.#steps))]),
+      ...picture(this.#rounds, { columns, rows }, this.#terminal),
+      ...(last === undefined ? [] : [bold(this.#fit(newest(last, this.#steps, this.#rounds)))]),
       dim(this.#fit(this.#phase)),
       ...(this.#remark === '' ? [] : [yellow(this.#fit(this.#remark))]),
     ]);
@@ -151,4 +161,32 @@ class LiveCurve implements TrainProgress {
   #fit(text: string): string {
     return truncate(text, this.#terminal.columns - 1);
   }
+}
+
+/** Between words; what is longer than a line is cut. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const longer = lines.length === 0 ? word : `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && textWidth(longer) <= width) lines[lines.length - 1] = longer;
+    else lines.push(truncate(word, width));
+  }
+  return lines;
+}
+
+const RECENT = 5;
+
+/** `step 3 of 30   reward 0.31 ± 0.08   1.1 s   about 30 s to go`, with what the picture does not say. */
+function newest(round: Round, steps: number, rounds: readonly Round[]): string {
+  const { number, rollouts, graded, rolloutMs, stepMs, checkpointId } = round;
+  const recent = rounds.slice(-RECENT);
+  const each = recent.reduce((sum, one) => sum + one.rolloutMs + one.stepMs, 0) / recent.length;
+  return [
+    `step ${number} of ${steps}`,
+    `reward ${estimate(round)}`,
+    ...(graded < rollouts ? [`${rollouts - graded} left out`] : []),
+    ...(checkpointId === null ? [NO_STEP] : []),
+    duration(rolloutMs + stepMs),
+    ...(number < steps ? [`about ${duration(each * (steps - number))} to go`] : []),
+  ].join('   ');
 }

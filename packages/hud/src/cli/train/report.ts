@@ -5,7 +5,7 @@ import { literalLine } from '../terminal/literal.ts';
 import { table } from '../terminal/table.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { duration, plural } from '../terminal/wording.ts';
-import { plot } from './curve.ts';
+import { picture } from './picture.ts';
 import type { Evaluation, Round, TrainJournal } from './journal.ts';
 import type { TrainPlan } from './plan.ts';
 import { estimate, tokenRate } from './progress.ts';
@@ -41,10 +41,12 @@ export function* trainReport(report: SessionReport, terminal: Terminal): Generat
   const { journal, plan, heldOut, isInterrupted, jobId } = report;
   const rounds = roundsOf(journal);
   yield* measured(journal, heldOut, terminal);
-  yield* curve(rounds, terminal);
+  yield* curves(rounds, terminal);
   const rollouts = rounds.reduce((sum, round) => sum + round.rollouts, 0);
   const ms = rounds.reduce((sum, round) => sum + round.rolloutMs + round.stepMs, 0);
   yield `${rounds.length} of ${plural(plan.steps, 'step')}, ${plural(rollouts, 'rollout')} in ${duration(ms)}, ${tokenRate(rounds)}`;
+  const idle = rounds.filter(({ checkpointId }) => checkpointId === null).length;
+  if (idle > 0) yield terminal.dim(idleWords(idle, rounds.length));
   yield '';
   yield* checkpointTable(report.checkpoints, terminal);
   if (isInterrupted) yield `${terminal.bold('Go on with it:')}  hud train --resume ${jobId.slice(0, 8)}`;
@@ -68,12 +70,18 @@ function* measured(journal: TrainJournal, heldOut: number, { bold, dim }: Termin
   if (before !== undefined) yield '';
 }
 
-function* curve(rounds: readonly Round[], terminal: Terminal): Generator<string> {
-  const rewards = rounds.flatMap(({ reward }) => reward ?? []);
-  if (rewards.length < 2) return;
-  yield terminal.dim('mean reward of each step');
-  yield* plot(rewards, { width: Math.max(10, Math.min(100, terminal.columns - 10)), rows: 6 });
+function* curves(rounds: readonly Round[], terminal: Terminal): Generator<string> {
+  if (rounds.length < 2) return;
+  yield terminal.dim('mean reward of each step, with the upper half of its 95 % interval');
+  yield* picture(rounds, { columns: terminal.columns, rows: CURVE_ROWS }, terminal);
   yield '';
+}
+
+const CURVE_ROWS = 13;
+/** A round without a spread makes no checkpoint: their numbers fall behind those of the rounds. */
+function idleWords(idle: number, all: number): string {
+  if (idle < all) return `${idle} of them taught nothing, as every group earned the same throughout, and made no checkpoint`;
+  return 'No group had a spread, so nothing was learnt. Tasks that are neither too hard nor too easy have one, and a larger --group finds it';
 }
 
 const MOST_CHECKPOINTS = 6;

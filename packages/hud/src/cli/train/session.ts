@@ -2,18 +2,18 @@
 import type { Agent } from '../../agents/agent.ts';
 import type { PlatformClient } from '../../api-client/index.ts';
 import type { Run } from '../../client/index.ts';
-import { Job, Taskset, type RunOptions } from '../../eval/index.ts';
-import { sleep } from '../../host/host.ts';
-import { nodeHost } from '../../host/node.ts';
+import { Job, type RunOptions } from '../../eval/index.ts';
 import type { Model } from '../../protocol/api/models.ts';
-import { operation } from '../../protocol/api/training.ts';
-import { HudError, isHudError } from '../../protocol/errors.ts';
+import { HudError } from '../../protocol/errors.ts';
+import type { Task } from '../../protocol/task.ts';
 import { interval95, mean } from '../../statistics/index.ts';
 import type { Store } from '../../store/index.ts';
 import type { TrainingClient } from '../../train/index.ts';
 import { samplesOf } from '../../train/samples.ts';
 import type { Evaluation, Round, TrainJournal } from './journal.ts';
+import { learn } from './learning.ts';
 import type { TrainPlan } from './plan.ts';
+import { platformIsThere, rollOut } from './rolling-out.ts';
 import { tasksOfRound, type Split } from './rounds.ts';
 
 export interface Session {
@@ -38,13 +38,11 @@ export interface Session {
 
 export interface SessionListener {
   onPhase(phase: { text: string; done?: number; total?: number }): void;
+  /** Something out of the ordinary that was dealt with. */
+  onNote(text: string): void;
   onRound(round: Round): void;
   onEvaluation(evaluation: Evaluation): void;
 }
-
-/** How long an operation of an earlier process is waited for, in milliseconds. */
-const STILL_RUNNING_MS = 600_000;
-const POLL_MS = 500;
 
 /** @throws HudError the signal's reason when interrupted; what went wrong otherwise. The journal has what was done */
 export async function runSession(session: Session): Promise<void> {
@@ -65,23 +63,29 @@ async function evaluate(session: Session, after: number): Promise<void> {
   const name = `${session.model.modelName} ${after === 0 ? 'before training' : `after ${after} of ${plan.steps} steps`}`;
   const job = new Job({ name, store });
   await job.open(job.record({ agent: agent.name, model: session.model.modelName, config: { command: 'train', after } }), measured);
+  let runs: Job['runs'];
   try {
-    await rollOut(session, { tasks: measured, job, group: 1, text: after === 0 ? 'measuring before' : `measuring after ${after} steps` });
+    ({ runs } = await rollOut(session, {
+      tasks: measured,
+      job,
+      group: 1,
+      text: after === 0 ? 'measuring before' : `measuring after ${after} steps`,
+    }));
   } catch (error) {
     await job.end(error);
     throw error;
   }
   await job.end();
-  const { n, runs, mean: reward, interval } = job.summary();
-  const graded = Map.groupBy(job.runs.filter(isGraded), ({ slug }) => slug);
-  const means = [...graded].map(([slug, own]) => [slug, mean(own.map((run) => run.reward))] as const);
-  if (n === 0) throw nothingGraded('The evaluation', job.runs);
+  const { graded, reward, interval } = figuresOf(runs);
+  if (graded === 0) throw nothingGraded('The evaluation', runs);
+  const bySlug = Map.groupBy(runs.filter(isGraded), ({ slug }) => slug);
+  const means = [...bySlug].map(([slug, own]) => [slug, mean(own.map((run) => run.reward))] as const);
   const evaluation: Evaluation = {
     kind: 'evaluation',
     after,
     jobId: job.id,
-    graded: n,
-    runs,
+    graded,
+    runs: runs.length,
     reward,
     interval,
     tasks: Object.fromEntries(means),
@@ -93,90 +97,30 @@ async function evaluate(session: Session, after: number): Promise<void> {
 async function playRound(session: Session, number: number): Promise<void> {
   const { plan, job, journal, listener, trainer } = session;
   const tasks = tasksOfRound(session.tasks.training, number, { perRound: plan.tasksPerStep, seed: plan.seed });
-  if (journal.rounds.has(number)) {
-    await job.plan(tasks, plan.group, []); // the next repeats of a task are those after these
-    return;
-  }
-  const before = job.runs.length;
+  const done = journal.rounds.get(number);
+  if (done !== undefined) return await passOver(session, tasks, done);
+  const text = `step ${number} of ${plan.steps}`;
   const startedAt = performance.now();
-  await rollOut(session, { tasks, job, group: plan.group, text: `step ${number} of ${plan.steps}: rolling out` });
+  const { runs, again } = await rollOut(session, { tasks, job, group: plan.group, text: `${text}: rolling out` });
   const rolloutMs = performance.now() - startedAt;
-  const runs = job.runs.slice(before);
   const figures = figuresOf(runs);
   if (figures.graded === 0) throw nothingGraded(`Round ${number}`, runs);
-  listener.onPhase({ text: `step ${number} of ${plan.steps}: training` });
+  listener.onPhase({ text: `${text}: training` });
+  await platformIsThere(session, text);
   const lag = (await trainer.staleness(runs)).maxLag ?? null;
-  const learnt = figures.spreadGroups === 0 ? { metrics: {}, checkpointId: null } : await step(session, number, runs);
+  const learnt = figures.spreadGroups === 0 ? { metrics: {}, checkpointId: null } : await learn(session, number, runs);
   const stepMs = performance.now() - startedAt - rolloutMs;
-  const round: Round = { kind: 'round', number, ...figures, ...learnt, rolloutMs, stepMs, lag };
+  const round: Round = { kind: 'round', number, ...figures, ...learnt, rolloutMs, stepMs, lag, ...(again.length > 0 && { again }) };
   await journal.add(round);
   listener.onRound(round);
 }
 
-async function rollOut(
-  { agent, place, signal, listener, journal }: Session,
-  { tasks, job, group, text }: { tasks: Split['training']; job: Job; group: number; text: string },
-): Promise<void> {
-  const total = tasks.length * group;
-  let done = 0;
-  listener.onPhase({ text, done, total });
-  for await (const event of new Taskset(journal.begin.modelName, tasks).stream(agent, { ...place, job, group, signal })) {
-    if (event.type !== 'run-ended') continue;
-    done += 1;
-    listener.onPhase({ text, done, total });
-  }
-}
-
-/** Never interrupted half-way, and counted once whichever process asks for it again. */
-async function step(
-  { plan, job, trainer, service, model, isResumed, signal }: Session,
-  number: number,
-  runs: readonly Run[],
-): Promise<Pick<Round, 'metrics' | 'checkpointId'>> {
-  const id = `train-${job.id}-${number}`;
-  const known = isResumed ? await metricsOf(service, { modelId: model.id, id: `${id}-gradient`, signal }) : undefined;
-  const metrics =
-    known ??
-    (
-      await trainer.forwardBackward(runs, {
-        groupSize: plan.group,
-        dropIncompleteGroups: true,
-        lossFn: plan.loss,
-        ...(plan.lossConfig === undefined ? {} : { lossFnConfig: plan.lossConfig }),
-        operationId: `${id}-gradient`,
-      })
-    ).metrics;
-  const { checkpointId } = await trainer.optimStep({ learningRate: plan.learningRate, operationId: `${id}-step` });
-  return { metrics, checkpointId };
-}
-
-/**
- * Of a gradient that an earlier process asked for: its batch must not be added again.
- * @returns undefined when the service never heard of it
- * @throws HudError PLATFORM_FAILED when it failed, or does not end
- */
-async function metricsOf(
-  service: PlatformClient,
-  { modelId, id, signal }: { modelId: string; id: string; signal: AbortSignal },
-): Promise<Record<string, number> | undefined> {
-  const deadline = nodeHost.monotonic() + STILL_RUNNING_MS;
-  for (;;) {
-    const found = await service.call(operation, { params: { id: modelId, operation: id } }).catch((error: unknown) => {
-      if (isHudError(error) && error.code === 'PLATFORM_NOT_FOUND') return undefined;
-      throw error;
-    });
-    if (found === undefined) return undefined;
-    if (found.status === 'done') return (found.reply?.metrics ?? {}) as Record<string, number>;
-    if (found.status === 'failed' || nodeHost.monotonic() > deadline) {
-      throw new HudError(
-        'PLATFORM_FAILED',
-        `The gradient that was under way ${found.error === null ? 'does not end' : `failed: ${found.error.detail}`}.`,
-        {
-          hint: `Train on in a new session: hud train … --model ${modelId}`,
-        },
-      );
-    }
-    await sleep(nodeHost, POLL_MS, signal);
+/** The next repeats of a task are those after the ones of this round. */
+async function passOver({ job, plan }: Session, tasks: readonly Task[], { again = [] }: Round): Promise<void> {
+  await job.plan(tasks, plan.group, []);
+  for (const slugs of again) {
+    const some = tasks.filter(({ slug }) => slugs.includes(slug));
+    await job.plan(some, plan.group, []);
   }
 }
 

@@ -1,7 +1,7 @@
 /** The model that is trained: one of the team's own, or a fork of a base. */
 import type { PlatformClient } from '../../api-client/index.ts';
 import { fork, type Model } from '../../protocol/api/models.ts';
-import { HudError } from '../../protocol/errors.ts';
+import { HudError, isHudError } from '../../protocol/errors.ts';
 import { allModels, findModel } from '../model-reference.ts';
 
 export interface TraineeChoice {
@@ -21,7 +21,9 @@ export interface Trainee {
 
 /** @throws HudError PLATFORM_NOT_FOUND, BAD_ARGUMENT for a model that can't be trained, or a name that is taken */
 export async function traineeOf(client: PlatformClient, { model: reference, fork: name, tasks }: TraineeChoice): Promise<Trainee> {
-  const source = await findModel(client, reference);
+  const source = await findModel(client, reference).catch(async (error: unknown) => {
+    throw (await allModels(client)).some(({ isTrainable }) => isTrainable) ? error : withNothingTrainable(error);
+  });
   if (!source.isTrainable) {
     throw new HudError('BAD_ARGUMENT', `'${source.modelName}' can't be trained: its weights are not the platform's.`, {
       hint: '`hud models list` shows which are trainable.',
@@ -38,6 +40,13 @@ export async function traineeOf(client: PlatformClient, { model: reference, fork
   }
   const body = { sourceModelId: source.id, name: name ?? freeName(`${source.modelName}-${tasks}`, taken) };
   return { model: await client.call(fork, { body }), forkOf: source };
+}
+
+function withNothingTrainable(error: unknown): unknown {
+  if (!isHudError(error) || error.code !== 'PLATFORM_NOT_FOUND') return error;
+  const hint =
+    'It has none that can be trained: HUD_TRAIN_ENGINE of the platform says what trains models, and its log whether that answers.';
+  return new HudError(error.code, error.message, { hint, cause: error });
 }
 
 function freeName(name: string, taken: ReadonlySet<string>): string {
