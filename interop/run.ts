@@ -1,6 +1,7 @@
 /**
  * Both halves of the control channel against the Python package, unmodified: its client on our
- * environments, our client on its environments, both command lines, and the package on our platform.
+ * environments, our client on its environments, both command lines, and the package on our platform. At the end the gradients of
+ * the local training engine, against a reference in numpy that the package brings along.
  *
  *   npm run interop -- [--hud VERSION] [--only TEXT] [--slow]
  */
@@ -8,8 +9,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCommandLines } from './cases/command-lines.ts';
+import { hands } from './cases/platform-hands.ts';
+import { trainingCases } from './cases/platform-training.ts';
 import { platformCases } from './cases/platform.ts';
 import { runPythonClient, runPythonHands } from './cases/python-client.ts';
+import { trainingGradientCases } from './cases/training-gradients.ts';
 import { typescriptClientCases } from './cases/typescript-client.ts';
 import { typescriptHandsCases } from './cases/typescript-hands.ts';
 import { typescriptRolloutCases } from './cases/typescript-rollouts.ts';
@@ -30,7 +34,7 @@ async function main(): Promise<number> {
     options: {
       hud: { type: 'string' }, // an exact release of the Python package instead of the newest
       only: { type: 'string' }, // cases whose name contains this
-      slow: { type: 'boolean', default: false }, // also the case that idles for 130 s
+      slow: { type: 'boolean', default: false }, // also what takes minutes: a case that idles for 130 s, a training of 30 rounds
     },
   });
   await buildOurCli();
@@ -70,7 +74,15 @@ async function main(): Promise<number> {
   const without = await missingParts();
   await using shop = await serveShop(without);
   const urls = { interop: ours.url, shop: shop.url };
-  await report.run(platformCases({ python, platform, urls, withoutShell: without.shell, release: patchOf(python) }));
+  const about = { python, platform, urls, withoutShell: without.shell, release: patchOf(python) };
+  await report.run(platformCases(about));
+
+  report.heading('The Python package trains a model of our platform');
+  if (isInterruptible) await report.run(trainingCases(hands(about), { slow: values.slow }));
+  else report.skip('training', `release ${python.hudVersion} is older than 0.6.21`);
+
+  report.heading('The local training engine against a reference in Python');
+  await report.run(trainingGradientCases(python));
   console.log(`\n${report.summary()}`);
   return report.isGood ? 0 : 1;
 }

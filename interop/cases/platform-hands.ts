@@ -21,6 +21,8 @@ export interface PlatformCaseOptions {
 export interface Hands extends PlatformCaseOptions {
   /** A program of `platform_program.py`; the JSON that it printed. */
   program(...args: string[]): Promise<unknown>;
+  /** The same of `training_program.py`. @param options its time is 80 s unless it is given */
+  training(args: readonly string[], options?: { env?: Record<string, string>; limitMs?: number }): Promise<unknown>;
   /** The package's `hud`, as it is installed. */
   hud(args: readonly string[], env?: Record<string, string | undefined>): Promise<Finished>;
   /** Several lines of it, one after the other; faster. Each must succeed unless it is marked. */
@@ -57,6 +59,10 @@ export function hands(options: PlatformCaseOptions): Hands {
     ...options,
     folder,
     program: async (...args) => lastJson(succeeded(await run(python.command, [script('platform_program.py'), ...args], start))),
+    training: async (args, { env: more = {}, ...rest } = {}) =>
+      lastJson(
+        succeeded(await run(python.command, [script('training_program.py'), ...args], { ...start, env: { ...env, ...more }, ...rest })),
+      ),
     hud: async (args, more = {}) => await run(python.hud, args, { ...start, env: { ...env, ...more } }),
     lines: async (...lines) => {
       const wanted = await Promise.all(lines.map(async ({ args, folder: name = '.' }) => ({ args, cwd: await folder(name) })));
