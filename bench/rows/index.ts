@@ -14,6 +14,7 @@ import { p19 } from './p19.ts';
 import { p2 } from './p2.ts';
 import { p20 } from './p20.ts';
 import { p22 } from './p22.ts';
+import { p23 } from './p23.ts';
 import { p24 } from './p24.ts';
 import { p4 } from './p4.ts';
 import { p5 } from './p5.ts';
@@ -22,4 +23,4 @@ import { p7 } from './p7.ts';
 import { p8 } from './p8.ts';
 import { p9 } from './p9.ts';
 
-export const rows: readonly Row[] = [p1, p2, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p17, p18, p19, p20, p22, p24];
+export const rows: readonly Row[] = [p1, p2, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p17, p18, p19, p20, p22, p23, p24];
