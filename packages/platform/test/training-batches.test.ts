@@ -108,7 +108,7 @@ function spelled(list: 'output_token_ids' | 'output_logprobs', at: number, text:
   return { bytes: Uint8Array.from(Buffer.from(json)), headers: JSON_TYPE };
 }
 
-const place = 'inputs.[5]: samples.[0].output';
+const place = 'inputs[5]: samples[0].output';
 
 describe('a batch is refused with the place of what is wrong', () => {
   let model: Model | undefined;
@@ -124,6 +124,7 @@ describe('a batch is refused with the place of what is wrong', () => {
     ['a negative id, packed', async () => await packed(odd('output_token_ids', 300, -1)), 400, `${place}_token_ids: entry 300 is -1`],
     ['a log-probability packed as no number', async () => withNaN(await packed(body())), 400, 'output_logprobs: entry 399 is NaN'],
     ['half of a batch', () => cut(asJson(body())), 400, 'Not valid JSON'],
+    ['a packed list in two places', async () => twice(await packed(body())), 400, 'expected a list of numbers'],
     ['half of a packed batch', async () => cut(await packed(body())), 400, 'ends before its last list'],
     ['half of a compressed batch', () => cut(gzipped(asJson(body()))), 400, 'encoding is broken'],
     ['an encoding that nobody knows', () => ({ ...asJson(body()), headers: { ...JSON_TYPE, 'content-encoding': 'br' } }), 415, 'br'],
@@ -145,4 +146,16 @@ function cut({ bytes, headers }: Sending): Sending {
 function withNaN({ bytes, headers }: Sending): Sending {
   new DataView(bytes.buffer).setFloat64(bytes.length - 8, Number.NaN, true);
   return { bytes, headers };
+}
+
+/** The second trajectory has the output of the first. */
+function twice({ bytes, headers }: Sending): Sending {
+  const size = new DataView(bytes.buffer).getUint32(0, true);
+  const head = JSON.parse(Buffer.from(bytes.subarray(4, 4 + size)).toString()) as { body: ReturnType<typeof body> };
+  const [first, second] = head.body.inputs;
+  second!.samples[0]!.output_token_ids = first!.samples[0]!.output_token_ids;
+  const text = Buffer.from(JSON.stringify(head));
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(text.length);
+  return { bytes: Uint8Array.from(Buffer.concat([length, text, bytes.subarray(4 + size)])), headers };
 }

@@ -284,7 +284,7 @@ describe('an error', () => {
       'result.isError: expected boolean',
     ],
     [z.record(z.string(), z.object({ innerKey: z.int() })), { userKey: { inner_key: 'x' } }, 'userKey.inner_key: expected number'],
-    [z.object({ rows: z.array(z.object({ someKey: z.int() })) }), { rows: [{ some_key: 1 }, {}] }, 'rows.[1].some_key: expected number'],
+    [z.object({ rows: z.array(z.object({ someKey: z.int() })) }), { rows: [{ some_key: 1 }, {}] }, 'rows[1].some_key: expected number'],
   ])('names the path as the wire spells it (%#)', (schema, wire, message) => {
     expect(() => decode(schema, wire, { what: 'The row', code: 'BAD_TASK' })).toThrow(
       expect.objectContaining({ code: 'BAD_TASK', message: expect.stringContaining(message) as unknown }) as Error,

@@ -191,7 +191,8 @@ function wirePath(path: readonly PropertyKey[], schema: Schema | undefined): str
       places = places.flatMap((place) => below(place, part));
       return name;
     })
-    .join('.');
+    .join('.')
+    .replaceAll('.[', '[');
 }
 
 function declaredName(places: readonly Schema[], key: string): string | undefined {

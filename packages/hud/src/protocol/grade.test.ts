@@ -78,7 +78,7 @@ describe('subscores', () => {
     [{ name: 'a', value: NaN }, '[0].value'],
     [{ value: 1 }, '[0].name'],
     [{ name: 'a', value: 1, other: 1 }, 'other'],
-    [{ name: 'a', value: 1, children: [{ name: 'b', value: 2 }] }, '[0].children.[0].value'],
+    [{ name: 'a', value: 1, children: [{ name: 'b', value: 2 }] }, '[0].children[0].value'],
   ])('%o are refused, naming the place', (subscore, place) => {
     expect(() => parseGrade({ score: 1, subscores: [subscore] })).toThrow(place);
   });

@@ -74,7 +74,7 @@ describe('hello', () => {
   test.each([
     [{ ...pythonReply, session_id: undefined }, 'session_id'],
     [{ ...pythonReply, env: { name: 'e' } }, 'env.version'],
-    [{ ...pythonReply, bindings: [{ name: 'a', protocol: 'x/1' }] }, 'bindings.[0].url'],
+    [{ ...pythonReply, bindings: [{ name: 'a', protocol: 'x/1' }] }, 'bindings[0].url'],
   ])('without what it must have is refused by name (%#)', (reply, name) => {
     expect(() => decode(HelloResult, reply, { what: 'hello' })).toThrow(`hello is malformed: ${name}`);
   });

@@ -153,6 +153,6 @@ describe('a step', () => {
     [{ source: 'agent', step_id: 0 }, 'step_id'],
     [{ source: 'task', task_call: { phase: 'run', name: 'x' } }, 'task_call.phase'],
     [{ source: 'tool', call: { id: 'c', name: 'n', arguments: {} } }, 'result'],
-    [{ source: 'user', messages: [{ role: 'system', content: { type: 'text' } }] }, 'messages.[0].role'],
+    [{ source: 'user', messages: [{ role: 'system', content: { type: 'text' } }] }, 'messages[0].role'],
   ])('%o is refused by name', (wire, name) => expect(() => decode(Step, wire)).toThrow(`malformed: ${name}: `));
 });

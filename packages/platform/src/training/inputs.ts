@@ -39,13 +39,17 @@ interface Turned {
   outputLogprobs: Numbers;
 }
 
+/** Of one batch: a trace's id is short, and its tokens are many. Each takes some 30 bytes. */
+const MOST_TOKENS = 2 ** 25;
+
 /**
  * In the order of the inputs.
- * @throws Fault 400 naming what can't be trained on, 404 for a trace that the team does not have
+ * @throws Fault 400 naming what can't be trained on, 404 for a trace that the team does not have, 413 for too much at once
  */
 export async function readInputs(db: Db, inputs: readonly api.training.TrainInput[], options: ReadingOptions): Promise<Trajectory[]> {
   const trajectories: Trajectory[] = [];
   const breath = new Breath();
+  let tokens = 0;
   for (const [index, input] of inputs.entries()) {
     if (typeof input === 'string') {
       trajectories.push(await traced(db, index, input, options));
@@ -54,6 +58,8 @@ export async function readInputs(db: Db, inputs: readonly api.training.TrainInpu
       const traceId = input.traceId == null ? undefined : normalizeTraceId(input.traceId);
       trajectories.push({ index, reward: input.reward, turns: turnsOf(input.samples, what, options), groupId: undefined, traceId });
     }
+    for (const { targets } of trajectories[index]?.turns ?? []) tokens += targets.length;
+    if (tokens > MOST_TOKENS) throw new Fault(413, `The batch has more than ${MOST_TOKENS} tokens. Send it in parts, one pass each.`);
     await breath.taken();
   }
   return await withGroups(db, options.teamId, trajectories);
