@@ -28,6 +28,11 @@ async function onServers({ test }: { test: object }): Promise<{ test: object }> 
     'pages',
     'screens',
     'export',
+    'gateway',
+    'gateway-bytes',
+    'replay-eval',
+    'sync-cli',
+    'training-batches',
   ];
   const aboutEngines = ['train-cli', 'training-local', 'training-tinker', 'training-client', 'training-chat'];
   const exclude = [...aboutOthers, ...aboutEngines].map((name) => `**/${name}.test.ts`);

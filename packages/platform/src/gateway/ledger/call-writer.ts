@@ -93,7 +93,9 @@ class Thread {
   async close(): Promise<void> {
     if (this.hasEnded) return;
     this.#worker.ref();
-    this.#worker.postMessage(null, []);
+    // One that is still beginning, and was asked for nothing, need not get that far.
+    if (!this.isReady && this.#waiting.size === 0) await this.#worker.terminate();
+    else this.#worker.postMessage(null, []);
     const timer = setTimeout(() => void this.#worker.terminate(), CLOSE_MS);
     await this.#exited;
     clearTimeout(timer);
