@@ -199,3 +199,13 @@ test('an engine that is not there at the start is asked again: calls say 503 unt
   reply('Back.');
   expect((await chat(ASKED, { model: 'mine' })).message.content).toBe('Back.');
 });
+
+test('the page shows what a model thinks, also where it is cut before it says anything', async () => {
+  const { call, fork } = team(platform, key);
+  const { id } = await fork('thinker', encodeURIComponent(MODEL));
+  const ask = async () => (await call('POST', `/v2/models/${id}/samples`, { prompt: 'How many?' })).json;
+  reply('<think>\nThere are two.\n</think>\n\nTwo.');
+  expect(await ask()).toMatchObject({ reasoning: 'There are two.', text: 'Two.', finish_reason: 'stop' });
+  reply('<think>\nThere', 'length');
+  expect(await ask()).toMatchObject({ reasoning: 'There', text: '', finish_reason: 'length' });
+});

@@ -111,9 +111,10 @@ function Answer({ modelId, side, asked }: { modelId: string; side: Side; asked: 
   );
 }
 
-function Text({ text, finishReason, promptTokens, completionTokens }: api.Reply<typeof api.models.sample>): JSX.Element {
+function Text({ text, reasoning, finishReason, promptTokens, completionTokens }: api.Reply<typeof api.models.sample>): JSX.Element {
   return (
     <>
+      {reasoning !== undefined && <p className="prose whitespace-pre-wrap break-words text-ink-3">{visible(reasoning)}</p>}
       {text === '' ? (
         <p className="text-ink-3">It said nothing.</p>
       ) : (

@@ -211,6 +211,8 @@ export const sample = route({
   }),
   reply: z.object({
     text: z.string(),
+    /** What it thought before, where it says so. */
+    reasoning: z.string().optional(),
     /** `length`: it was cut. */
     finishReason: z.enum(['stop', 'length']),
     promptTokens: z.number(),

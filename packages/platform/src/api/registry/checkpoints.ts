@@ -94,7 +94,7 @@ function lagReply(lags: readonly number[]): Inputs['lag'] {
 
 /** As the gateway answers the same request. */
 interface Completion {
-  choices: [{ finish_reason: 'stop' | 'length'; message: { content: string } }];
+  choices: [{ finish_reason: 'stop' | 'length'; message: { content: string | null; reasoning_content?: string } }];
 }
 
 async function sampled(
@@ -109,8 +109,10 @@ async function sampled(
   const pieces: Buffer[] = [];
   for await (const piece of answer.body) pieces.push(piece);
   const [choice] = (JSON.parse(Buffer.concat(pieces).toString('utf8')) as Completion).choices;
+  const { content, reasoning_content: reasoning } = choice.message;
   return {
-    text: choice.message.content,
+    text: content ?? '',
+    ...(reasoning !== undefined && { reasoning }),
     finishReason: choice.finish_reason,
     ...answer.usage(),
     checkpoint: answer.headers['x-hud-checkpoint'] ?? 'base',
