@@ -1,7 +1,6 @@
 /** Numbers of passes, put together: what is called a sum adds up, the rest are means, least and greatest values. */
 import { Breath } from './breath.ts';
-import type { Loss, PassResult } from './engine.ts';
-import type { Datum } from './engine.ts';
+import type { Datum, Loss, PassResult } from './engine.ts';
 import type { Trajectory } from './inputs.ts';
 
 export type Metrics = Record<string, number>;
