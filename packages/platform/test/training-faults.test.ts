@@ -128,7 +128,7 @@ describe('a step whose weights are saved is made once, and gone on with', () => 
 describe('two trainers', () => {
   test('of one model take turns; whose batch the other has applied is told so', async () => {
     const { name } = await fork('shared');
-    const client = (): TrainingClient => new TrainingClient(name, { apiKey: key, baseUrl: platform.url });
+    const client = (): TrainingClient => new TrainingClient(name, { apiKey: key, baseUrl: platform.url, apiUrl: platform.url });
     const [mine, theirs] = [client(), client()];
     const inputs = [1, 0].map((reward) => ({
       samples: [{ promptTokenIds: [257, 65], outputTokenIds: [97], outputLogprobs: [-5] }],

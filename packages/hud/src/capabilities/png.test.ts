@@ -29,9 +29,13 @@ describe('writing', () => {
   test('a whole screen takes far less than a tenth of a second', () => {
     const screen = paint(1280, 800, (x, y) => ((x * y) % 7 === 0 ? [x % 256, y % 256, 80] : [240, 240, 240]));
     encodePng(screen);
-    const start = performance.now();
-    encodePng(screen);
-    expect(performance.now() - start).toBeLessThan(100);
+    // The quickest of some: a machine has other work too.
+    const times = Array.from({ length: 5 }, () => {
+      const start = performance.now();
+      encodePng(screen);
+      return performance.now() - start;
+    });
+    expect(Math.min(...times)).toBeLessThan(100);
   });
 });
 

@@ -15,6 +15,7 @@ let platform: CountingPlatform;
 beforeEach(async () => {
   platform = await countingPlatform();
   vi.stubEnv('HUD_API_URL', platform.url);
+  vi.stubEnv('HUD_BASE_URL', platform.url); // whatever the user's own settings say
   vi.stubEnv('HUD_API_KEY', 'sk-hud-test-0123456789');
   vi.stubEnv('HUD_TELEMETRY_ENABLED', 'true');
 });

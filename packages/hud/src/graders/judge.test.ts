@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { llmJudge } from './index.ts';
 import { readVerdict, rubricValue } from './verdict.ts';
 
@@ -55,12 +57,12 @@ const verdict = (status: string): string => JSON.stringify({ criterion_status: s
 /** Met when the criterion says so itself: `met: …`. */
 const literal: Answer = (call, response) => say(response, verdict(call.messages[1]?.content.includes('\nmet:') ? 'MET' : 'UNMET'));
 
-const saved = { ...process.env };
 beforeEach(() => {
-  for (const name of ['HUD_GATEWAY_URL', 'HUD_API_KEY', 'HUD_BASE_URL', 'OPENAI_BASE_URL', 'OPENAI_API_KEY']) delete process.env[name];
+  for (const name of ['HUD_GATEWAY_URL', 'HUD_API_KEY', 'HUD_BASE_URL', 'OPENAI_BASE_URL', 'OPENAI_API_KEY']) vi.stubEnv(name, undefined);
+  vi.stubEnv('HOME', join(tmpdir(), 'nobody')); // whose settings say nothing
 });
 afterEach(() => {
-  process.env = { ...saved };
+  vi.unstubAllEnvs();
 });
 
 describe('a rubric', () => {
