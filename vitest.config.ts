@@ -30,6 +30,8 @@ async function onServers({ test }: { test: object }): Promise<{ test: object }> 
     'export',
     'gateway',
     'gateway-bytes',
+    'outage',
+    'record-cli',
     'replay-eval',
     'sync-cli',
     'training-batches',
