@@ -10,6 +10,7 @@ import {
   type Pass,
   type TrainEngine,
 } from '../../packages/platform/src/training/engine.ts';
+import { datumOf } from '../../packages/platform/src/training/datum.fixtures.ts';
 import { openLocalEngine } from '../../packages/platform/src/training/local/local-engine.ts';
 import { randomOf } from '../../packages/platform/src/training/local/random.ts';
 import { run } from '../children.ts';
@@ -112,23 +113,11 @@ async function sampledData(engine: TrainEngine, signal: AbortSignal): Promise<Da
       const request = { base: BASE, weights: undefined, prompt, maxTokens: 16 + 4 * seed, temperature: 1, stop: [], seed };
       const { tokens, logprobs } = await engine.sample(request, signal);
       const advantage = (seed % 2 === 0 ? 1 : -1) * (0.25 + random());
-      return datumOf(prompt, tokens, logprobs, advantage, random);
+      const datum = datumOf(prompt, tokens, logprobs, advantage);
+      // Of either sign, on the prompt too, as those of a caller's own loss.
+      return { ...datum, weights: datum.targets.map(() => random() * 2 - 1) };
     }),
   );
-}
-
-/** Weights have either sign, on the prompt too, as those of a caller's own loss. */
-function datumOf(prompt: number[], tokens: number[], logprobs: number[], advantage: number, random: () => number): Datum {
-  const full = [...prompt, ...tokens];
-  const before = prompt.slice(1).map(() => 0);
-  return {
-    input: full.slice(0, -1),
-    targets: full.slice(1),
-    mask: [...before, ...tokens.map(() => 1)],
-    samplingLogprobs: [...before, ...logprobs],
-    advantages: [...before, ...tokens.map(() => advantage)],
-    weights: full.slice(1).map(() => random() * 2 - 1),
-  };
 }
 
 function passesOf(data: readonly Datum[]): Pass[] {

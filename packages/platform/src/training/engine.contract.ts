@@ -1,23 +1,10 @@
 /** What every engine does, as one suite: `describeEngine('local', openIt)`. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { datumOf } from './datum.fixtures.ts';
 import type { AdamParams, BaseModel, Datum, EngineModel, Pass, SampleRequest, Tokenizer, TrainEngine } from './engine.ts';
 
 const ADAM: AdamParams = { learningRate: 1e-2, beta1: 0.9, beta2: 0.95, eps: 1e-8, weightDecay: 0 };
 const pass = (data: readonly Datum[], id: string): Pass => ({ loss: 'importance_sampling', config: {}, data, id });
-
-/** A prompt and the tokens that followed it, as a model learns from them. */
-export function datumOf(prompt: readonly number[], tokens: readonly number[], logprobs: readonly number[], advantage: number): Datum {
-  const full = [...prompt, ...tokens];
-  const before = prompt.slice(1).map(() => 0);
-  return {
-    input: full.slice(0, -1),
-    targets: full.slice(1),
-    mask: [...before, ...tokens.map(() => 1)],
-    samplingLogprobs: [...before, ...logprobs],
-    advantages: [...before, ...tokens.map(() => advantage)],
-    weights: [...before, ...tokens.map(() => 1)],
-  };
-}
 
 /** What an engine on another machine may not do, through no fault of ours. */
 export interface Lacks {

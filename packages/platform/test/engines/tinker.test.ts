@@ -4,7 +4,8 @@
  * tokenizer (characters). scripts/skyrl-server.py starts one.
  */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { datumOf, describeEngine } from '../../src/training/engine.contract.ts';
+import { datumOf } from '../../src/training/datum.fixtures.ts';
+import { describeEngine } from '../../src/training/engine.contract.ts';
 import { EngineLost, type AdamParams, type BaseModel, type Datum, type EngineModel, type Loss } from '../../src/training/engine.ts';
 import type { ServerName } from '../../src/training/tinker/servers.ts';
 import { openTinkerEngine, type TinkerEngine } from '../../src/training/tinker/tinker-engine.ts';

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { datumOf } from '../datum.fixtures.ts';
 import { EngineLost, type AdamParams, type Datum, type Pass, type SampleRequest } from '../engine.ts';
 import { openLocalEngine, type LocalEngine } from './local-engine.ts';
 import { tokenizer } from './tokenizer.ts';
@@ -34,20 +35,6 @@ function request(changes: Partial<SampleRequest> = {}): SampleRequest {
     stop: tokenizer.stop,
     seed: 1,
     ...changes,
-  };
-}
-
-/** A turn as the model learns from it. */
-function datumOf(prompt: readonly number[], tokens: readonly number[], logprobs: readonly number[], advantage: number): Datum {
-  const full = [...prompt, ...tokens];
-  const before = prompt.slice(1).map(() => 0);
-  return {
-    input: full.slice(0, -1),
-    targets: full.slice(1),
-    mask: [...before, ...tokens.map(() => 1)],
-    samplingLogprobs: [...before, ...logprobs],
-    advantages: [...before, ...tokens.map(() => advantage)],
-    weights: [...before, ...tokens.map(() => 1)],
   };
 }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { EngineLost, type AdamParams, type Datum, type EngineModel, type Loss, type Pass } from '../engine.ts';
-import { datumOf } from '../engine.contract.ts';
+import { datumOf } from '../datum.fixtures.ts';
 import { exactEngine, VOCABULARY } from '../exact.fixtures.ts';
 import { chunksOf, stated } from './data.ts';
 import { SERVERS, type ServerName } from './servers.ts';
