@@ -1,7 +1,7 @@
 /** Looks at screens for a script, which can't read pictures: for the words on a page that a person would look for, for a window that opens. */
 import { setTimeout } from 'node:timers/promises';
 import type { Run } from 'hud';
-import type { Eyes, Place } from './session.ts';
+import type { Eyes, Place, Screen } from './session.ts';
 
 const LONGEST_WAIT_MS = 20_000;
 const BETWEEN_LOOKS_MS = 50;
@@ -31,20 +31,33 @@ export async function pageEyes(run: Run): Promise<Pick<Eyes, 'find'>> {
   };
 }
 
-export async function desktopEyes(run: Run): Promise<Pick<Eyes, 'light'>> {
+export async function desktopEyes(run: Run): Promise<Pick<Eyes, 'screen'>> {
   const screen = await (await run.client.open('rfb')).screen();
   return {
-    async light(place, is) {
+    async screen(looks) {
       const until = performance.now() + LONGEST_WAIT_MS;
       for (;;) {
-        const { rgba, width } = await screen.frame();
-        const [x, y] = place;
-        const at = 4 * (y * width + x);
-        const light = Math.round((rgba[at]! + rgba[at + 1]! + rgba[at + 2]!) / 3);
-        if (is(light)) return;
-        if (performance.now() > until) throw new Error(`The pixel at ${place.join(', ')} stayed ${light} of 255.`);
+        const seen = lookAt(await screen.frame());
+        if (looks(seen)) return seen;
+        if (performance.now() > until) throw new Error(`The screen did not come to look so: ${String(looks)}`);
         await setTimeout(BETWEEN_LOOKS_MS);
       }
+    },
+  };
+}
+
+function lookAt({ rgba, width }: { rgba: Uint8Array; width: number }): Screen {
+  const kept = Buffer.from(rgba);
+  const at = (x: number, y: number): number => 4 * (y * width + x);
+  return {
+    light([x, y]) {
+      const i = at(x, y);
+      return Math.round((kept[i]! + kept[i + 1]! + kept[i + 2]!) / 3);
+    },
+    part([left, top, right, bottom]) {
+      let pixels = '';
+      for (let y = top; y < bottom; y++) pixels += kept.toString('latin1', at(left, y), at(right, y));
+      return pixels;
     },
   };
 }

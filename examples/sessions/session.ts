@@ -23,13 +23,22 @@ export interface Seen extends Eyes {
 }
 
 export type Place = readonly [x: number, y: number];
+export type Area = readonly [left: number, top: number, right: number, bottom: number];
 
 /** A script can't read a picture: whoever plays the session looks at the screen instead. */
 export interface Eyes {
   /** The middle of what carries this label on a page, in pixels of the screen. @throws Error when it is not in sight */
   find(label: string): Promise<Place>;
-  /** Settles when this pixel of a desktop is so light, from 0 to 255; programs show their windows when they can. @throws Error after 20 s */
-  light(place: Place, is: (light: number) => boolean): Promise<void>;
+  /** A desktop's screen as soon as it looks so; programs show what was done to them when they can. @throws Error after 20 s */
+  screen(looks: (screen: Screen) => boolean): Promise<Screen>;
+}
+
+/** What can be told of a picture without reading it. */
+export interface Screen {
+  /** Of a pixel, from 0 to 255. */
+  light(place: Place): number;
+  /** The pixels of a part, as text that can be compared. */
+  part(area: Area): string;
 }
 
 /** Thinks, then calls one tool. */
@@ -65,7 +74,7 @@ export function scriptOf({ turns }: Pick<Session, 'turns'>, eyes: Eyes = BLIND):
 }
 
 const nobody = (): Promise<never> => Promise.reject(new Error('Nobody looks at a screen in this session.'));
-export const BLIND: Eyes = { find: nobody, light: nobody };
+export const BLIND: Eyes = { find: nobody, screen: nobody };
 
 /** Some APIs send the pictures of results in a message of the user behind them. */
 function seenIn({ messages }: ModelRequest): { text: string; pictures: number } {
