@@ -149,7 +149,7 @@ export class Journal {
   /** @returns undefined when it can't be gone on with: then it has failed, and nothing of it took effect */
   async #resume(session: Session, model: StoredModel, operation: StoredOperation): Promise<StepReply | undefined> {
     const isHeld = session.pendingStep === operation.id;
-    if (operation.kind === 'optim-step' && (isSaved(operation) || (isHeld && operation.phase.startsWith('appl')))) {
+    if (operation.kind === 'optim-step' && (isSaved(operation) || (isHeld && operation.phase === 'applying'))) {
       try {
         return await carryOn(this.#context, session, model, operation);
       } catch (error) {
@@ -221,8 +221,8 @@ function refuseLost(session: Session, { gradient }: StoredModel, isInterrupted: 
 }
 
 /** It can be gone on with whatever the engine still holds. */
-function isSaved({ phase }: StoredOperation): boolean {
-  return phase === 'state-saved' || phase === 'sampler-saved';
+function isSaved({ state_path: state }: StoredOperation): boolean {
+  return state !== null;
 }
 
 function otherRequest(key: string): Fault {

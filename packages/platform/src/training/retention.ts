@@ -5,13 +5,12 @@
  */
 import { messageOf } from 'hud/protocol';
 import type { Db } from '../storage/database.ts';
-import { dueRemovals, forgetRemoval, namedPaths, noteRemovals, postponeRemoval, type Kept } from '../storage/training/retention.ts';
+import { dueRemovals, forgetRemoval, namedPaths, postponeRemoval } from '../storage/training/retention.ts';
 import type { TrainEngine } from './engine.ts';
 
 export interface RetentionOptions {
   db: Db;
   engine: TrainEngine;
-  keep: Kept;
   log: { warn(message: string, values: Record<string, unknown>): void };
   now: () => number;
   /** From taking weights to removing them, in milliseconds: whoever had read where they are may use them until then. @default 5_000 */
@@ -30,14 +29,9 @@ export class Retention {
     this.#schedule();
   }
 
-  /** Takes what need not stay from a model that has made a step: nothing of that may fail the step. */
-  async spare(modelId: string): Promise<void> {
-    const { db, keep, now, log } = this.#options;
-    try {
-      if ((await noteRemovals(db, modelId, keep, now())) > 0) this.#schedule();
-    } catch (error) {
-      log.warn('old weights were not taken from their checkpoints', { model: modelId, reason: messageOf(error) });
-    }
+  /** A step was made, and may have put older weights on the list. */
+  wake(): void {
+    this.#schedule();
   }
 
   /** Begins nothing any more. @returns when what runs has ended */

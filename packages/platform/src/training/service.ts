@@ -55,6 +55,7 @@ export class Training implements AsyncDisposable {
   readonly #options: TrainingOptions;
   readonly #closing = new AbortController();
   readonly #sessions = new Map<string, Session>();
+  readonly #context: JournalContext;
   readonly #journal: Journal;
   readonly #retention: Retention;
   #bases: Promise<BaseModel[]> | undefined;
@@ -62,9 +63,13 @@ export class Training implements AsyncDisposable {
   constructor(options: TrainingOptions) {
     this.#options = options;
     const { db, engine, log, now, onPhase, keep, graceMs } = options;
-    this.#retention = new Retention({ db, engine, keep, log, now, graceMs });
-    const told = ({ kind }: StoredOperation, phase: string): void => onPhase?.(kind, phase);
-    this.#journal = new Journal({ db, engine, log, now, signal: this.#closing.signal, onPhase: told });
+    this.#retention = new Retention({ db, engine, log, now, graceMs });
+    const told = ({ kind }: StoredOperation, phase: string): void => {
+      if (kind === 'optim-step' && phase === 'done') this.#retention.wake();
+      onPhase?.(kind, phase);
+    };
+    this.#context = { db, engine, log, now, keep, signal: this.#closing.signal, onPhase: told };
+    this.#journal = new Journal(this.#context);
   }
 
   /** Those that the engine has. */
@@ -108,7 +113,7 @@ export class Training implements AsyncDisposable {
       await refuseStale(this.#options.db, now, read, body.maxLag);
       const trajectories = byRecordedGroup(read, groupSize);
       const turns = trajectories.flatMap((one) => one.turns);
-      const engine = await session.ready(this.#opening(), now);
+      const engine = await session.ready(this.#context, now);
       const logprobs = await engine.forward(
         turns.map((turn) => datumOf(turn, 0, 0)),
         this.#closing.signal,
@@ -158,11 +163,8 @@ export class Training implements AsyncDisposable {
       if (resumed !== undefined) return await this.#finish(operation, now, resumed);
       const gradient = readGradient(now.gradient);
       if (gradient === undefined) throw await nothingToApply(this.#options.db, now);
-      const context = this.#stepContext();
-      const planned = await planStep(context, now, operation, { params, gradient });
-      const reply = await carryOn(context, session, now, planned);
-      await this.#retention.spare(now.id);
-      return reply;
+      const planned = await planStep(this.#context, now, operation, { params, gradient });
+      return await carryOn(this.#context, session, now, planned);
     });
   }
 
@@ -212,7 +214,7 @@ export class Training implements AsyncDisposable {
     { parts, loss, metrics, trajectories, compared, lossName = loss.name }: Batch & { lossName?: string },
   ): Promise<PassReply> {
     countOnGradient();
-    const engine = await session.ready(this.#opening(), model);
+    const engine = await session.ready(this.#context, model);
     const before = readGradient(model.gradient);
     if (before === undefined && session.isDirty) await engine.dropGradient();
     const numDatums = parts.reduce((sum, part) => sum + part.length, 0);
@@ -282,16 +284,6 @@ export class Training implements AsyncDisposable {
     let session = this.#sessions.get(id);
     if (session === undefined) this.#sessions.set(id, (session = new Session()));
     return session;
-  }
-
-  #opening() {
-    const { db, engine } = this.#options;
-    return { db, engine, signal: this.#closing.signal };
-  }
-
-  #stepContext() {
-    const { now, onPhase } = this.#options;
-    return { ...this.#opening(), now, onPhase: ({ kind }: StoredOperation, phase: string) => onPhase?.(kind, phase) };
   }
 }
 

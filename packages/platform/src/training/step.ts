@@ -9,7 +9,7 @@ import type { StoredModel } from '../storage/models/models.ts';
 import type { CheckpointsTable } from '../storage/schema/registry.ts';
 import { newId } from '../storage/tasksets/tasksets.ts';
 import { finishStep, lastDone, lastStep, noteProgress, type Progress, type StoredOperation } from '../storage/training/operations.ts';
-import { savedName } from '../storage/training/retention.ts';
+import { savedName, type Kept } from '../storage/training/retention.ts';
 import { EngineLost, type AdamParams, type EngineModel } from './engine.ts';
 import type { Gradient } from './gradient.ts';
 import type { Opening, Session } from './session.ts';
@@ -26,7 +26,8 @@ interface StepPlan {
 
 export interface StepContext extends Opening {
   now: () => number;
-  /** Called when a phase is on record. */
+  keep: Kept;
+  /** Called when an operation has got so far. Of a step, `applied` and `sampler-saved` are not on record: both can be asked for again. */
   onPhase: (operation: StoredOperation, phase: string) => void;
 }
 
@@ -50,30 +51,28 @@ export async function planStep(
  */
 export async function carryOn(context: StepContext, session: Session, model: StoredModel, begun: StoredOperation): Promise<StepReply> {
   const plan = JSON.parse(begun.plan ?? '{}') as StepPlan;
-  let operation = begun;
-  if (operation.phase === 'applying') {
-    const engine = held(session);
-    session.pendingStep = operation.id;
-    try {
-      await engine.optimStep(plan.params, operation.id);
-    } catch (error) {
-      if (isHudError(error)) session.pendingStep = undefined; // refused: the weights are as they were
-      throw error;
-    }
-    operation = await note(context, operation, { phase: 'applied' });
-  }
-  if (operation.phase === 'applied') {
-    const path = await held(session).saveState(savedName('state', plan.step, operation.id));
-    operation = await note(context, operation, { phase: 'state-saved', state_path: path });
-  }
+  const operation = begun.state_path === null ? await saveApplied(context, session, begun, plan) : begun;
   const state = operation.state_path ?? '';
-  if (operation.phase === 'state-saved') {
-    const isHeld = session.pendingStep === operation.id ? session.held : undefined;
-    const engine = isHeld ?? (await session.openAt(context, model, { state, headId: plan.checkpointId }));
-    const path = await engine.saveSampler(savedName('sampler', plan.step, operation.id));
-    operation = await note(context, operation, { phase: 'sampler-saved', sampler_path: path });
+  const isHeld = session.pendingStep === operation.id ? session.held : undefined;
+  const engine = isHeld ?? (await session.openAt(context, model, { state, headId: plan.checkpointId }));
+  const sampler = await engine.saveSampler(savedName('sampler', plan.step, operation.id));
+  context.onPhase(operation, 'sampler-saved');
+  return await finish(context, session, model, { ...operation, sampler_path: sampler }, plan);
+}
+
+/** @returns the operation, with the state's path on record */
+async function saveApplied(context: StepContext, session: Session, operation: StoredOperation, plan: StepPlan): Promise<StoredOperation> {
+  const engine = held(session);
+  session.pendingStep = operation.id;
+  try {
+    await engine.optimStep(plan.params, operation.id);
+  } catch (error) {
+    if (isHudError(error)) session.pendingStep = undefined; // refused: the weights are as they were
+    throw error;
   }
-  return await finish(context, session, model, operation, plan);
+  context.onPhase(operation, 'applied');
+  const path = await held(session).saveState(savedName('state', plan.step, operation.id));
+  return await note(context, operation, { phase: 'state-saved', state_path: path });
 }
 
 /** Why there is nothing to apply, as far as the record knows. */
@@ -113,7 +112,7 @@ async function finish(
     model: model.model_name,
   };
   const end = { id: operation.id, modelId: model.id, now: context.now() };
-  await finishStep(context.db, end, checkpointOf(model, operation, plan), JSON.stringify(reply));
+  await finishStep(context.db, end, checkpointOf(model, operation, plan), { reply: JSON.stringify(reply), keep: context.keep });
   session.promoted(plan.checkpointId);
   context.onPhase(operation, 'done');
   return reply;

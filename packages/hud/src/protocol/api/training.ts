@@ -151,7 +151,7 @@ export const operation = route({
     id: z.string(),
     kind: z.enum(['forward-backward', 'forward', 'backward', 'optim-step']),
     status: z.enum(['running', 'done', 'failed']),
-    /** What is on record of it: accepted, then, of a step, applying, applied, state-saved, sampler-saved; done. */
+    /** What is on record of it: accepted, then, of a step, applying, state-saved; done. */
     phase: z.string(),
     /** As its route answered, on the wire's spelling. */
     reply: z.custom<JsonObject>(isPlainObject, 'expected an object').nullable(),

@@ -21,7 +21,7 @@ export interface TrainingOperationsTable {
   sequence: number;
   /** SHA-256 of the request. */
   request_hash: string;
-  /** accepted; of a step also applying, applied, state-saved, sampler-saved; done, failed */
+  /** accepted; of a step also applying, state-saved; done, failed */
   phase: string;
   /** JSON of what the step is going to leave: known before its first phase. */
   plan: string | null;

@@ -5,7 +5,7 @@ import type { CheckpointsTable } from '../schema/registry.ts';
 import type { TrainingOperationsTable } from '../schema/training.ts';
 import { inTransaction } from '../transaction.ts';
 import { keepInputs, giveInputs, type StoredInput } from './inputs.ts';
-import { noteLeftovers } from './retention.ts';
+import { noteLeftovers, noteRemovals, type Kept } from './retention.ts';
 
 export type StoredOperation = Readonly<TrainingOperationsTable>;
 export type NewOperation = Pick<TrainingOperationsTable, 'id' | 'model_id' | 'key' | 'kind' | 'request_hash'>;
@@ -54,7 +54,7 @@ export class Overtaken extends Error {
   override name = 'Overtaken';
 }
 
-export type Progress = Partial<Pick<TrainingOperationsTable, 'phase' | 'plan' | 'state_path' | 'sampler_path'>>;
+export type Progress = Partial<Pick<TrainingOperationsTable, 'phase' | 'plan' | 'state_path'>>;
 
 /** @throws Overtaken */
 export async function noteProgress(db: Db, id: string, progress: Progress): Promise<void> {
@@ -118,12 +118,19 @@ export async function failOperation(db: Db, end: OperationEnd, error: string, dr
 }
 
 /**
- * The step's checkpoint, which is the head at once, with what fed it, the end of its operation and an empty gradient: all of it or nothing.
+ * The step's checkpoint, which is the head at once, with what fed it, the end of its operation, an empty gradient, and older weights on
+ * the list of what is to be removed: all of it or nothing.
  * Its time is after that of every other of the model.
- * @throws Overtaken when the head is not the checkpoint's parent any more
+ * @throws Overtaken when another process has ended the operation, or the head is not the checkpoint's parent any more
  */
-export async function finishStep(db: Db, end: OperationEnd, checkpoint: CheckpointsTable, reply: string): Promise<void> {
+export async function finishStep(
+  db: Db,
+  end: OperationEnd,
+  checkpoint: CheckpointsTable,
+  { reply, keep }: { reply: string; keep: Kept },
+): Promise<void> {
   await inTransaction(db, async (transaction) => {
+    await finishOperation(transaction, end, reply);
     const { last } = await transaction
       .selectFrom('checkpoints')
       .select(({ fn }) => fn.max('created_at').as('last'))
@@ -143,7 +150,7 @@ export async function finishStep(db: Db, end: OperationEnd, checkpoint: Checkpoi
       .where((e) => (parent === null ? e('head_id', 'is', null) : e('head_id', '=', parent)))
       .executeTakeFirst();
     refuseOvertaken(promoted);
-    await finishOperation(transaction, end, reply);
+    await noteRemovals(transaction, end.modelId, keep, end.now);
   });
 }
 

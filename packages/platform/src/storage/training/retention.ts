@@ -16,16 +16,15 @@ export interface Kept {
 /** How many values one statement takes. */
 const MOST_VALUES = 200;
 
-/** Takes the weights that need not stay from their checkpoints. @returns how many are to be removed now */
-export async function noteRemovals(db: Db, modelId: string, keep: Kept, now: number): Promise<number> {
-  return await inTransaction(db, async (transaction) => {
+/** Takes the weights that need not stay from their checkpoints. */
+export async function noteRemovals(db: Db, modelId: string, keep: Kept, now: number): Promise<void> {
+  await inTransaction(db, async (transaction) => {
     const headId = await holdModel(transaction, modelId);
     const stay = await pinnedIn(transaction, modelId);
     if (headId !== null) stay.add(headId);
     const states = await take(transaction, modelId, 'state_path', { newest: keep.states, stay });
     const samplers = await take(transaction, modelId, 'checkpoint_name', { newest: keep.samplers, stay });
     await note(transaction, [...states, ...samplers], now);
-    return states.length + samplers.length;
   });
 }
 
