@@ -87,7 +87,7 @@ export function CurveFigure({ curve, isMain, names, isOnPath, isLive, marked, on
         )}
         <Readout curve={curve} names={names} at={at} />
       </figcaption>
-      <div ref={place} role="img" aria-label={`${curve.title}: ${wordsFor(curve)}`} style={{ height }} />
+      <div ref={place} role="img" aria-label={`${curve.title}: ${wordsFor(curve)}`} className="overflow-hidden" style={{ height }} />
     </figure>
   );
 }
