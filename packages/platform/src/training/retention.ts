@@ -26,12 +26,7 @@ export class Retention {
   /** Goes on with what processes before this one have left. */
   constructor({ graceMs, ...options }: RetentionOptions) {
     this.#options = { ...options, graceMs: graceMs ?? 5_000 };
-    this.#schedule();
-  }
-
-  /** A step was made, and may have put older weights on the list. */
-  wake(): void {
-    this.#schedule();
+    this.schedule();
   }
 
   /** Begins nothing any more. @returns when what runs has ended */
@@ -41,7 +36,8 @@ export class Retention {
     await this.#running;
   }
 
-  #schedule(): void {
+  /** Removes what is on the list when it is due: a step that was made may have put something there. */
+  schedule(): void {
     if (this.#isStopped || this.#timer !== undefined) return;
     const { graceMs } = this.#options;
     this.#timer = setTimeout(() => {
@@ -67,11 +63,11 @@ export class Retention {
         if (named.has(path) || (await this.#isRemoved(path))) await forgetRemoval(db, path);
         else await postponeRemoval(db, path, now());
       }
-      if (paths.length > 0) this.#schedule(); // there may be more
+      if (paths.length > 0) this.schedule(); // there may be more
     } catch (error) {
       if (this.#isStopped) return;
       log.warn('old weights were not removed', { reason: messageOf(error) });
-      this.#schedule();
+      this.schedule();
     }
   }
 

@@ -65,7 +65,7 @@ export class Training implements AsyncDisposable {
     const { db, engine, log, now, onPhase, keep, graceMs } = options;
     this.#retention = new Retention({ db, engine, log, now, graceMs });
     const told = ({ kind }: StoredOperation, phase: string): void => {
-      if (kind === 'optim-step' && phase === 'done') this.#retention.wake();
+      if (kind === 'optim-step' && phase === 'done') this.#retention.schedule();
       onPhase?.(kind, phase);
     };
     this.#context = { db, engine, log, now, keep, signal: this.#closing.signal, onPhase: told };

@@ -10,7 +10,7 @@ import type { CheckpointsTable } from '../storage/schema/registry.ts';
 import { newId } from '../storage/tasksets/tasksets.ts';
 import { finishStep, lastDone, lastStep, noteProgress, type Progress, type StoredOperation } from '../storage/training/operations.ts';
 import { savedName, type Kept } from '../storage/training/retention.ts';
-import { EngineLost, type AdamParams, type EngineModel } from './engine.ts';
+import { EngineLost, type AdamParams, type EngineModel, type WeightsPath } from './engine.ts';
 import type { Gradient } from './gradient.ts';
 import type { Opening, Session } from './session.ts';
 
@@ -22,6 +22,11 @@ interface StepPlan {
   headId: string | null;
   params: AdamParams;
   gradient: Gradient;
+}
+
+interface Saved {
+  state: WeightsPath;
+  sampler: WeightsPath;
 }
 
 export interface StepContext extends Opening {
@@ -57,7 +62,7 @@ export async function carryOn(context: StepContext, session: Session, model: Sto
   const engine = isHeld ?? (await session.openAt(context, model, { state, headId: plan.checkpointId }));
   const sampler = await engine.saveSampler(savedName('sampler', plan.step, operation.id));
   context.onPhase(operation, 'sampler-saved');
-  return await finish(context, session, model, { ...operation, sampler_path: sampler }, plan);
+  return await finish(context, session, model, { operation, plan, saved: { state, sampler } });
 }
 
 /** @returns the operation, with the state's path on record */
@@ -101,33 +106,28 @@ async function finish(
   context: StepContext,
   session: Session,
   model: StoredModel,
-  operation: StoredOperation,
-  plan: StepPlan,
+  { operation, plan, saved }: { operation: StoredOperation; plan: StepPlan; saved: Saved },
 ): Promise<StepReply> {
   const reply: StepReply = {
     step: plan.step,
     checkpointId: dashedUuid(plan.checkpointId),
-    samplerPath: operation.sampler_path ?? '',
-    statePath: operation.state_path ?? '',
+    samplerPath: saved.sampler,
+    statePath: saved.state,
     model: model.model_name,
   };
   const end = { id: operation.id, modelId: model.id, now: context.now() };
-  await finishStep(context.db, end, checkpointOf(model, operation, plan), { reply: JSON.stringify(reply), keep: context.keep });
+  await finishStep(context.db, end, checkpointOf(model, plan, saved), { reply: JSON.stringify(reply), keep: context.keep });
   session.promoted(plan.checkpointId);
   context.onPhase(operation, 'done');
   return reply;
 }
 
-function checkpointOf(
-  model: StoredModel,
-  operation: StoredOperation,
-  { step, checkpointId, headId, params, gradient }: StepPlan,
-): CheckpointsTable {
+function checkpointOf(model: StoredModel, { step, checkpointId, headId, params, gradient }: StepPlan, saved: Saved): CheckpointsTable {
   return {
     id: checkpointId,
     model_id: model.id,
     name: `step-${step}`,
-    checkpoint_name: operation.sampler_path,
+    checkpoint_name: saved.sampler,
     prev_id: headId,
     created_at: 0,
     metrics: JSON.stringify(gradient.metrics),
@@ -137,7 +137,7 @@ function checkpointOf(
     mean_reward: gradient.traces === 0 ? null : gradient.rewardSum / gradient.traces,
     learning_rate: params.learningRate,
     loss_fn: gradient.loss,
-    state_path: operation.state_path,
+    state_path: saved.state,
     optimizer: JSON.stringify(params),
     step,
   };

@@ -13,7 +13,7 @@ import { createReports } from './reports.ts';
 import { createResponses, type ResponseTables } from './responses.ts';
 import { createRegistry, indexTaskEnvironments, type RegistryTables } from './registry.ts';
 import { createScreens, type ScreenTables } from './screens.ts';
-import { createRetention, createTraining, createTrainingInputs, type TrainingTables } from './training.ts';
+import { createRetention, createTraining, createTrainingInputs, dropSamplerPath, type TrainingTables } from './training.ts';
 
 export interface Tables
   extends
@@ -63,4 +63,5 @@ const MIGRATIONS: Record<string, Migration> = {
   '012-training': { up: createTraining },
   '013-training-inputs': { up: createTrainingInputs },
   '014-checkpoint-retention': { up: createRetention },
+  '015-step-phases': { up: dropSamplerPath },
 };

@@ -26,7 +26,6 @@ export interface TrainingOperationsTable {
   /** JSON of what the step is going to leave: known before its first phase. */
   plan: string | null;
   state_path: string | null;
-  sampler_path: string | null;
   /** JSON of the answer. */
   reply: string | null;
   /** JSON: status and detail. */
@@ -122,6 +121,11 @@ export async function createTraining({ schema }: Kysely<unknown>): Promise<void>
   await schema.alterTable('models').addColumn('gradient', 'text').execute();
   for (const column of ['state_path', 'optimizer'] as const) await schema.alterTable('checkpoints').addColumn(column, 'text').execute();
   await schema.alterTable('checkpoints').addColumn('step', 'bigint').execute();
+}
+
+/** Where a step's sampler is was on record before its checkpoint was: it is saved again instead. */
+export async function dropSamplerPath({ schema }: Kysely<unknown>): Promise<void> {
+  await schema.alterTable('training_operations').dropColumn('sampler_path').execute();
 }
 
 export async function createTrainingInputs({ schema }: Kysely<unknown>): Promise<void> {

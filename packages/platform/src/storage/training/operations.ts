@@ -41,7 +41,7 @@ export async function beginOperation(db: Db, operation: NewOperation, now: numbe
       .where('model_id', '=', operation.model_id)
       .where('ended_at', '<', now - KEPT_MS)
       .execute();
-    const fresh = { plan: null, state_path: null, sampler_path: null, reply: null, error: null, ended_at: null };
+    const fresh = { plan: null, state_path: null, reply: null, error: null, ended_at: null };
     const row: TrainingOperationsTable = { ...operation, ...fresh, sequence: Number(last ?? 0) + 1, phase: 'accepted', created_at: now };
     await transaction.deleteFrom('training_operations').where('model_id', '=', row.model_id).where('key', '=', row.key).execute();
     await transaction.insertInto('training_operations').values(row).execute();

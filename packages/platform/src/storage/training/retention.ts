@@ -16,28 +16,22 @@ export interface Kept {
 /** How many values one statement takes. */
 const MOST_VALUES = 200;
 
-/** Takes the weights that need not stay from their checkpoints. */
-export async function noteRemovals(db: Db, modelId: string, keep: Kept, now: number): Promise<void> {
-  await inTransaction(db, async (transaction) => {
-    const headId = await holdModel(transaction, modelId);
-    const stay = await pinnedIn(transaction, modelId);
-    if (headId !== null) stay.add(headId);
-    const states = await take(transaction, modelId, 'state_path', { newest: keep.states, stay });
-    const samplers = await take(transaction, modelId, 'checkpoint_name', { newest: keep.samplers, stay });
-    await note(transaction, [...states, ...samplers], now);
-  });
+/** Takes the weights that need not stay from their checkpoints: in the transaction of the step that has made them old. */
+export async function noteRemovals(transaction: Db, modelId: string, keep: Kept, now: number): Promise<void> {
+  const headId = await holdModel(transaction, modelId);
+  const stay = await pinnedIn(transaction, modelId);
+  if (headId !== null) stay.add(headId);
+  const states = await take(transaction, modelId, 'state_path', { newest: keep.states, stay });
+  const samplers = await take(transaction, modelId, 'checkpoint_name', { newest: keep.samplers, stay });
+  await note(transaction, [...states, ...samplers], now);
 }
 
 /** What an operation that failed may have saved, under the names that it would have given: nobody will ask for it. */
 export async function noteLeftovers(db: Db, { id, now }: { id: string; now: number }): Promise<void> {
-  const row = await db
-    .selectFrom('training_operations')
-    .select(['plan', 'state_path', 'sampler_path'])
-    .where('id', '=', id)
-    .executeTakeFirst();
+  const row = await db.selectFrom('training_operations').select(['plan', 'state_path']).where('id', '=', id).executeTakeFirst();
   const { step } = JSON.parse(row?.plan ?? '{}') as { step?: number };
   if (step === undefined) return;
-  await note(db, [row?.state_path ?? savedName('state', step, id), row?.sampler_path ?? savedName('sampler', step, id)], now);
+  await note(db, [row?.state_path ?? savedName('state', step, id), savedName('sampler', step, id)], now);
 }
 
 /** What a step calls what it saves. */
@@ -57,8 +51,8 @@ export async function namedPaths(db: Db, paths: readonly string[]): Promise<Set<
   if (paths.length === 0) return named;
   for (const column of ['state_path', 'checkpoint_name'] as const)
     for (const row of await db.selectFrom('checkpoints').select(column).where(column, 'in', paths).execute()) named.add(row[column] ?? '');
-  const open = await db.selectFrom('training_operations').select(['state_path', 'sampler_path']).where('ended_at', 'is', null).execute();
-  for (const { state_path: state, sampler_path: sampler } of open) named.add(state ?? '').add(sampler ?? '');
+  const open = await db.selectFrom('training_operations').select('state_path').where('ended_at', 'is', null).execute();
+  for (const { state_path: state } of open) named.add(state ?? '');
   return named;
 }
 
